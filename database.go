@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"dossier/internal/config"
+	"dossier/internal/fault"
+	"dossier/internal/pgconn"
+	"dossier/internal/pgdev"
+	"dossier/internal/seed"
+	"dossier/internal/telemetry"
+	"dossier/migrations"
+	"dossier/repo"
+)
+
+// database is the pool, and the PostgreSQL under it where the program runs its own.
+type database struct {
+	settings pgconn.Config
+	pool     *sql.DB
+	store    *repo.Store
+	embedded *pgdev.Server // nil with POSTGRES_URL
+	prepared atomic.Pointer[fault.Error]
+}
+
+// statementTimeout ends in PostgreSQL what no deadline of a request has ended.
+const statementTimeout = 30 * time.Second
+
+// openDatabase gives a pool on POSTGRES_URL, whether or not it answers yet, or on a PostgreSQL that it starts.
+func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*database, error) {
+	db := &database{}
+	db.prepared.Store(fault.New(fault.Unavailable, "The database is being prepared."))
+	address := c.PostgresURL
+	if address == "" {
+		var err error
+		db.embedded, err = pgdev.Start(ctx, pgdev.Config{
+			DataDir: filepath.Join(c.DataDir, "postgres"), Database: "dossier", BinDir: c.PostgresBin, Progress: say, Logger: logger,
+		})
+		if err != nil {
+			return nil, err
+		}
+		address = db.embedded.URL()
+	}
+	db.settings = pgconn.Config{
+		URL: address, ConnectTimeout: c.ConnectTimeout, StatementTimeout: statementTimeout,
+		PoolMax: c.PoolMax, PoolMin: c.PoolMin, PoolIdle: c.PoolIdle, ApplicationName: "dossier",
+	}
+	if !c.IsDevelopment() {
+		db.settings.DefaultSSLMode = pgconn.SSLVerifyFull
+	}
+	var err error
+	if db.pool, err = pgconn.Open(db.settings); err != nil {
+		db.close()
+		return nil, fmt.Errorf("POSTGRES_URL: %w", err)
+	}
+	db.store = repo.New(db.pool, bun.QueryHook(telemetry.QueryLog{
+		Logger: logger, All: c.LogQueries, Failed: c.DebugDB, Slow: c.SlowQuery, ShowValues: c.IsDevelopment(),
+	}))
+	return db, nil
+}
+
+// say shows what is going on to whoever waits at the terminal.
+func say(message string) { fmt.Fprintln(os.Stderr, message) }
+
+// sayIfSlow says the message if done is not called within a second.
+func sayIfSlow(message string) (done func()) {
+	timer := time.AfterFunc(time.Second, func() { say(message) })
+	return func() { timer.Stop() }
+}
+
+// prepareRetry is the pause between tries to reach a database that is down.
+const prepareRetry = 200 * time.Millisecond
+
+// prepare migrates and seeds as configured, once the database can be reached; then requests can be served.
+func (db *database) prepare(ctx context.Context, c config.Config) error {
+	said := false
+	for ctx.Err() == nil {
+		err := db.prepareOnce(ctx, c)
+		if err == nil {
+			db.prepared.Store(nil)
+			return nil
+		}
+		waiting := errWaiting(err)
+		if waiting == nil {
+			return err
+		}
+		db.prepared.Store(waiting)
+		if !said {
+			say("Waiting: " + waiting.Message)
+			said = true
+		}
+		select {
+		case <-time.After(prepareRetry):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+var errPending = fault.New(fault.Unavailable, "The database's schema is not up to date: run `dossier migrate up`.")
+
+// errWaiting says what prepare waits for, nil for what does not pass by waiting.
+func errWaiting(err error) *fault.Error {
+	switch {
+	case errors.Is(err, errPending):
+		return errPending
+	case pgconn.Unavailable(err), fault.Is(err, fault.Unavailable), fault.Is(err, fault.Timeout):
+		return fault.New(fault.Unavailable, "The database cannot be reached.")
+	}
+	return nil
+}
+
+func (db *database) prepareOnce(ctx context.Context, c config.Config) error {
+	if !*c.AutoMigrate {
+		return db.migrations(func(pool *sql.DB) error {
+			pending, err := migrations.Pending(ctx, pool)
+			if err == nil && pending > 0 {
+				err = errPending
+			}
+			return err
+		})
+	}
+	if _, err := db.migrateUp(ctx); err != nil || !c.IsDevelopment() {
+		return err
+	}
+	done := sayIfSlow("Loading the demo data …")
+	defer done()
+	_, err := seed.Load(ctx, db.store)
+	return err
+}
+
+// migrateUp applies what is pending and gives the names of it.
+func (db *database) migrateUp(ctx context.Context) (applied []string, err error) {
+	done := sayIfSlow("Migrating the database …")
+	defer done()
+	err = db.migrations(func(pool *sql.DB) error {
+		applied, err = migrations.Up(ctx, pool)
+		return err
+	})
+	return applied, err
+}
+
+// migrations lends a pool of its own: a migration may take longer than any statement of a request.
+func (db *database) migrations(run func(*sql.DB) error) error {
+	settings := db.settings
+	settings.StatementTimeout, settings.PoolMin, settings.PoolMax = 0, 0, 2
+	pool, err := pgconn.Open(settings)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := run(pool); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// pingTimeout is how long the database may take to answer before it counts as away.
+const pingTimeout = time.Second
+
+// readiness is nil when requests can be served.
+func (db *database) readiness(ctx context.Context) error {
+	if waiting := db.prepared.Load(); waiting != nil {
+		return waiting
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return db.store.Ping(ctx)
+}
+
+// gaveUp is closed when the program's own PostgreSQL has stopped for good.
+func (db *database) gaveUp() <-chan struct{} {
+	if db.embedded == nil {
+		return nil
+	}
+	return db.embedded.Done()
+}
+
+func (db *database) close() {
+	if db.pool != nil {
+		_ = db.pool.Close()
+	}
+	if db.embedded != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		if err := db.embedded.Stop(ctx); err != nil {
+			say("PostgreSQL: " + err.Error())
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package graph
+
+import (
+	"context"
+
+	"dossier/model"
+	"dossier/repo"
+)
+
+type companyQueries struct{ reading }
+
+func (q companyQueries) Company(ctx context.Context, id model.GlobalID) (*model.Company, error) {
+	return byID(ctx, "company", id, q.as(ctx).CompaniesByIDs)
+}
+
+func (q companyQueries) Companies(
+	ctx context.Context, first *int32, after *string, last *int32, before *string, orderBy model.CompanyOrder,
+) (*model.CompanyConnection, error) {
+	return q.as(ctx).Companies(ctx, model.PageArgs{First: first, After: after, Last: last, Before: before}, orderBy)
+}
+
+type companyFields struct{ reading }
+
+func (f companyFields) Users(
+	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
+	filter *model.UserFilter, orderBy model.UserOrder,
+) (*model.UserConnection, error) {
+	if err := filter.Validate(); err != nil {
+		return nil, err
+	}
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return companyUsers.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.UserConnection, error) {
+		return f.as(ctx).UsersByCompany(ctx, ids, page, filter, orderBy)
+	})
+}
+
+func (f companyFields) Projects(
+	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
+	filter *model.ProjectFilter, orderBy model.ProjectOrder,
+) (*model.ProjectConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return companyProjects.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.ProjectConnection, error) {
+		return f.as(ctx).ProjectsByCompany(ctx, ids, page, filter, orderBy)
+	})
+}
+
+func (f companyFields) Documents(
+	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
+	filter *model.DocumentFilter, orderBy model.DocumentOrder,
+) (*model.DocumentConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return companyDocuments.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.DocumentConnection, error) {
+		return f.as(ctx).DocumentsByCompany(ctx, ids, page, filter, orderBy)
+	})
+}
+
+type companyMutations struct{ store *repo.Store }
+
+func (m companyMutations) CreateCompany(
+	ctx context.Context, in model.CreateCompanyInput,
+) (*model.CreateCompanyPayload, error) {
+	company, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.Company, error) {
+		return tx.CreateCompany(ctx, in)
+	})
+	return &model.CreateCompanyPayload{Company: company, UserErrors: userErrors}, err
+}
+
+func (m companyMutations) UpdateCompany(
+	ctx context.Context, in model.UpdateCompanyInput,
+) (*model.UpdateCompanyPayload, error) {
+	company, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.Company, error) {
+		return tx.UpdateCompany(ctx, in)
+	})
+	return &model.UpdateCompanyPayload{Company: company, UserErrors: userErrors}, err
+}
+
+func (m companyMutations) DeleteCompany(
+	ctx context.Context, in model.DeleteCompanyInput,
+) (*model.DeleteCompanyPayload, error) {
+	deleted, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.CompanyID, error) {
+		return &in.ID, tx.DeleteCompany(ctx, in)
+	})
+	return &model.DeleteCompanyPayload{DeletedCompanyID: deleted, UserErrors: userErrors}, err
+}

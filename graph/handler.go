@@ -1,0 +1,82 @@
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"dossier/graph/exec"
+	"dossier/internal/auth"
+	"dossier/internal/telemetry"
+	"dossier/repo"
+)
+
+// Config is what the GraphQL handler needs.
+type Config struct {
+	Store    *repo.Store
+	Sessions auth.Sessions
+	Logger   *slog.Logger
+	Limits   Limits
+	Timeout  time.Duration // of one operation
+
+	Explorable bool // introspection, and suggestions in errors
+}
+
+// DefaultTimeout is how long an operation may take.
+const DefaultTimeout = 10 * time.Second
+
+// queriesCached is how many different queries are kept parsed and validated.
+const queriesCached = 1000
+
+// NewHandler makes the handler of /graphql.
+func NewHandler(c Config) http.Handler {
+	schema := exec.NewExecutableSchema(exec.Config{
+		Resolvers:  root{c.Store, c.Sessions},
+		Directives: exec.DirectiveRoot{Access: access},
+	})
+	cache := lru.New[*ast.QueryDocument](queriesCached)
+	server := handler.New(schema)
+	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes})
+	server.SetQueryCache(cache)
+	server.SetParserTokenLimit(c.Limits.Tokens)
+	server.SetDisableSuggestion(!c.Explorable)
+	server.SetErrorPresenter(presenter{c.Logger}.present)
+	server.SetRecoverFunc(recovered)
+	if c.Explorable {
+		server.Use(extension.Introspection{})
+	}
+	server.Use(&limiter{limits: c.Limits, introspection: c.Explorable, known: cache})
+	server.AroundOperations(bounded(c.Timeout))
+	return server
+}
+
+// bounded gives each operation a deadline, and its name to what it logs.
+func bounded(timeout time.Duration) graphql.OperationMiddleware {
+	return func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		ctx = telemetry.WithOperation(ctx, operationName(graphql.GetOperationContext(ctx)))
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		respond := next(ctx)
+		return func(ctx context.Context) *graphql.Response {
+			defer cancel()
+			return respond(ctx)
+		}
+	}
+}
+
+// operationName is the operation's name, or the name of its first field.
+func operationName(op *graphql.OperationContext) string {
+	if op.Operation.Name != "" {
+		return op.Operation.Name
+	}
+	if field, ok := op.Operation.SelectionSet[0].(*ast.Field); ok {
+		return field.Name
+	}
+	return string(op.Operation.Operation)
+}

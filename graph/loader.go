@@ -1,0 +1,163 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/graph-gophers/dataloader/v7"
+
+	"dossier/internal/fault"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// A loader never waits. A dataloader usually guesses by a timer when all keys of a level have been asked for; here a row
+// knows the rows that came with it (model.Batch), and so all keys of its level. The first field that is asked of any of
+// them queues every key, the dataloader's batch is full at once, and the other rows find their value in its cache. So
+// the number of statements depends on the query alone, however many rows or clients there are.
+//
+// Loaders live in the batch of the rows they load for, and end with it. Rows that a mutation returns are a new batch:
+// its payload, and every later field, see the new values.
+
+// one is a field that leads from each row to one other row, such as Project.owner.
+type one[P any, K model.ID, T any] struct {
+	name string
+	key  func(*P) *K // nil for none
+	id   func(*T) K
+	read func(repo.Reader, context.Context, []K) ([]*T, error)
+}
+
+// load gives the row's value, nil without an error where its key is nil, NOT_FOUND where the key is of nothing visible.
+func (f *one[P, K, T]) load(ctx context.Context, reader repo.Reader, row *P) (*T, error) {
+	key := f.key(row)
+	if key == nil {
+		return nil, nil
+	}
+	batch := batchOf(row)
+	loader := batch.Memo(f, func() any {
+		return newLoader(ctx, f.name, keysOf(batch.Rows, f.key), func(keys []K) (map[K]*T, error) {
+			found, err := f.read(reader, ctx, keys)
+			return index(found, f.id), err
+		})
+	})
+	return loader.(*dataloader.Loader[K, *T]).Load(ctx, *key)()
+}
+
+// many is a field that leads from each row to something of its own, a page of a list or a count, such as
+// Project.documents. Its arguments are the same for all rows.
+type many[P any, K model.ID, V any] struct {
+	name string
+	key  func(*P) K
+}
+
+// load gives the row's value, read by a function that is given the keys of all rows of the batch.
+func (f *many[P, K, V]) load(
+	ctx context.Context, row *P, read func(keys []K) (map[K]V, error),
+) (V, error) {
+	batch := batchOf(row)
+	// A field of the query's text has one set of arguments: together with the relation it tells the loads apart.
+	type memoKey struct{ relation, field any }
+	field := graphql.GetFieldContext(ctx).Field.Field
+	loader := batch.Memo(memoKey{f, field}, func() any {
+		key := func(row *P) *K {
+			k := f.key(row)
+			return &k
+		}
+		return newLoader(ctx, f.name, keysOf(batch.Rows, key), read)
+	})
+	return loader.(*dataloader.Loader[K, V]).Load(ctx, f.key(row))()
+}
+
+// batchOf gives the rows that came with this one.
+func batchOf[P any](row *P) *model.Batch[P] {
+	if batch := any(row).(interface{ Batch() *model.Batch[P] }).Batch(); batch != nil {
+		return batch
+	}
+	return &model.Batch[P]{Rows: []*P{row}}
+}
+
+// optional turns NOT_FOUND into null, for fields whose row may be gone or not visible.
+func optional[T any](value T, err error) (T, error) {
+	if fault.Is(err, fault.NotFound) {
+		var none T
+		return none, nil
+	}
+	return value, err
+}
+
+// loaderWaitMax is never waited for: the batch is full before. The dataloader wants a number.
+const loaderWaitMax = time.Minute
+
+// newLoader makes a dataloader for exactly these distinct keys and queues all of them, which dispatches the batch. Its
+// context is the operation's: gqlgen derives the contexts of fields by adding values only.
+func newLoader[K comparable, V any](
+	ctx context.Context, name string, keys []K, read func([]K) (map[K]V, error),
+) *dataloader.Loader[K, V] {
+	batch := func(_ context.Context, keys []K) (results []*dataloader.Result[V]) {
+		found, err := readSafely(name, keys, read)
+		results = make([]*dataloader.Result[V], len(keys))
+		for i, key := range keys {
+			results[i] = resultOf(name, found, key, err)
+		}
+		return results
+	}
+	loader := dataloader.NewBatchedLoader(batch,
+		dataloader.WithBatchCapacity[K, V](len(keys)),
+		dataloader.WithInputCapacity[K, V](len(keys)),
+		dataloader.WithWait[K, V](loaderWaitMax))
+	for _, key := range keys {
+		loader.Load(ctx, key)
+	}
+	return loader
+}
+
+// resultOf puts a value in its key's place. A row that is not there is NOT_FOUND; a count or page that is not there is zero.
+func resultOf[K comparable, V any](name string, found map[K]V, key K, err error) *dataloader.Result[V] {
+	if err != nil {
+		return &dataloader.Result[V]{Error: err}
+	}
+	value, ok := found[key]
+	if _, isCount := any(value).(int32); !ok && !isCount {
+		return &dataloader.Result[V]{Error: fault.Missing(name)}
+	}
+	return &dataloader.Result[V]{Data: value}
+}
+
+// readSafely turns a panic into an error. The dataloader's own recovery would take the keys out of its cache, and then
+// the next load would wait for a batch that never gets full.
+func readSafely[K comparable, V any](name string, keys []K, read func([]K) (map[K]V, error)) (found map[K]V, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("load %s: panic: %v\n%s", name, r, debug.Stack())
+		}
+	}()
+	return read(keys)
+}
+
+// keysOf gives the distinct keys of the rows, in the order of the rows.
+func keysOf[P any, K comparable](rows []*P, key func(*P) *K) []K {
+	seen := make(map[K]struct{}, len(rows))
+	keys := make([]K, 0, len(rows))
+	for _, row := range rows {
+		k := key(row)
+		if k == nil {
+			continue
+		}
+		if _, again := seen[*k]; !again {
+			seen[*k] = struct{}{}
+			keys = append(keys, *k)
+		}
+	}
+	return keys
+}
+
+func index[K comparable, T any](rows []*T, id func(*T) K) map[K]*T {
+	byID := make(map[K]*T, len(rows))
+	for _, row := range rows {
+		byID[id(row)] = row
+	}
+	return byID
+}

@@ -1,0 +1,49 @@
+package graph
+
+import (
+	"dossier/model"
+	"dossier/repo"
+)
+
+// Every edge of the graph that leads from rows to one row each.
+var (
+	userCompany = &one[model.User, model.CompanyID, model.Company]{
+		"company", func(u *model.User) *model.CompanyID { return u.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
+	projectCompany = &one[model.Project, model.CompanyID, model.Company]{
+		"company", func(p *model.Project) *model.CompanyID { return &p.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
+	documentCompany = &one[model.Document, model.CompanyID, model.Company]{
+		"company", func(d *model.Document) *model.CompanyID { return &d.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
+	auditCompany = &one[model.AuditEntry, model.CompanyID, model.Company]{
+		"company", func(a *model.AuditEntry) *model.CompanyID { return a.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
+
+	projectOwner = &one[model.Project, model.UserID, model.User]{
+		"user", func(p *model.Project) *model.UserID { return &p.OwnerID }, userID, repo.Reader.UsersByIDs}
+	documentOwner = &one[model.Document, model.UserID, model.User]{
+		"user", func(d *model.Document) *model.UserID { return &d.OwnerID }, userID, repo.Reader.UsersByIDs}
+	auditActor = &one[model.AuditEntry, model.UserID, model.User]{
+		"user", func(a *model.AuditEntry) *model.UserID { return a.ActorID }, userID, repo.Reader.UsersByIDs}
+
+	documentProject = &one[model.Document, model.ProjectID, model.Project]{
+		"project", func(d *model.Document) *model.ProjectID { return d.ProjectID }, projectID, repo.Reader.ProjectsByIDs}
+)
+
+// Every edge of the graph that leads from rows to a page, a count or the like of each.
+var (
+	companyUsers     = &many[model.Company, model.CompanyID, *model.UserConnection]{"users", companyID}
+	companyProjects  = &many[model.Company, model.CompanyID, *model.ProjectConnection]{"projects", companyID}
+	companyDocuments = &many[model.Company, model.CompanyID, *model.DocumentConnection]{"documents", companyID}
+
+	userProjects  = &many[model.User, model.UserID, *model.ProjectConnection]{"projects", userID}
+	userDocuments = &many[model.User, model.UserID, *model.DocumentConnection]{"documents", userID}
+
+	projectDocuments     = &many[model.Project, model.ProjectID, *model.DocumentConnection]{"documents", projectID}
+	projectDocumentCount = &many[model.Project, model.ProjectID, int32]{"document count", projectID}
+
+	auditSubject = &many[model.AuditEntry, model.AuditID, model.Node]{"subject", auditID}
+)
+
+func companyID(c *model.Company) model.CompanyID    { return c.ID }
+func userID(u *model.User) model.UserID             { return u.ID }
+func projectID(p *model.Project) model.ProjectID    { return p.ID }
+func documentID(d *model.Document) model.DocumentID { return d.ID }
+func auditID(a *model.AuditEntry) model.AuditID     { return a.ID }

@@ -1,0 +1,208 @@
+package graph
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"dossier/internal/fault"
+)
+
+// The media types of GraphQL over HTTP (draft of 2025, sections 4 and 6).
+const (
+	mediaGraphQL = "application/graphql-response+json"
+	mediaJSON    = "application/json"
+)
+
+// transport speaks GraphQL over HTTP by POST, and by GET for queries. gqlgen's own transports read bodies without a cap,
+// answer with the body of the request where it is malformed, and encode answers twice.
+type transport struct {
+	bodyBytesMax int
+}
+
+var _ graphql.Transport = transport{}
+
+func (transport) Supports(r *http.Request) bool { return r.Header.Get("Upgrade") == "" }
+
+func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	media, ok := acceptable(r.Header.Values("Accept"))
+	if !ok {
+		http.Error(w, "This answers "+mediaGraphQL+" or "+mediaJSON+".", http.StatusNotAcceptable)
+		return
+	}
+	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	params, status, err := t.read(w, r)
+	if err != nil {
+		t.write(w, status, exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(err)}))
+		return
+	}
+	params.Headers = r.Header
+	operation, errs := exec.CreateOperationContext(r.Context(), params)
+	if errs == nil && r.Method == http.MethodGet && operation.Operation.Operation != ast.Query {
+		w.Header().Set("Allow", http.MethodPost)
+		status = http.StatusMethodNotAllowed
+		errs = gqlerror.List{gqlerror.Wrap(fault.New(fault.BadUserInput, "A GET request can only query: send a mutation by POST."))}
+	} else if errs != nil {
+		status = statusOf(media, errs)
+	}
+	if errs != nil {
+		t.write(w, status, exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), errs))
+		return
+	}
+	responses, ctx := exec.DispatchOperation(r.Context(), operation)
+	t.write(w, http.StatusOK, responses(ctx))
+}
+
+// acceptable picks the media type of the answer. Without a wish it is the newer one.
+func acceptable(accept []string) (string, bool) {
+	if len(accept) == 0 {
+		return mediaGraphQL, true
+	}
+	for _, one := range strings.Split(strings.Join(accept, ","), ",") {
+		media, params, err := mime.ParseMediaType(one)
+		if quality, set := params["q"]; err != nil || set && strings.Trim(quality, "0.") == "" {
+			continue
+		}
+		switch media {
+		case mediaGraphQL, "application/*", "*/*":
+			return mediaGraphQL, true
+		case mediaJSON:
+			return mediaJSON, true
+		}
+	}
+	return "", false
+}
+
+// statusOf is the status of a request that was not executed. In application/json, which proxies answer too, 200 says
+// that this is GraphQL's answer.
+func statusOf(media string, errs gqlerror.List) int {
+	if media == mediaGraphQL {
+		return http.StatusBadRequest
+	}
+	for _, err := range errs {
+		if err.Extensions["code"] == errcode.ParseFailed {
+			return http.StatusBadRequest
+		}
+	}
+	return http.StatusOK
+}
+
+func (t transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, int, error) {
+	switch r.Method {
+	case http.MethodGet:
+		return t.readQuery(r)
+	case http.MethodPost:
+		return t.readBody(w, r)
+	default:
+		w.Header().Set("Allow", "GET, POST")
+		return nil, http.StatusMethodNotAllowed, badRequest("Send GraphQL by POST, or a query by GET.")
+	}
+}
+
+func badRequest(format string, args ...any) error {
+	return fault.New(fault.BadUserInput, format, args...)
+}
+
+func (t transport) readQuery(r *http.Request) (*graphql.RawParams, int, error) {
+	if len(r.URL.RawQuery) > t.bodyBytesMax {
+		return nil, http.StatusRequestURITooLong, fault.Exceeded("body_bytes", t.bodyBytesMax, len(r.URL.RawQuery))
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, http.StatusBadRequest, badRequest("The query string is malformed.")
+	}
+	params := &graphql.RawParams{Query: values.Get("query"), OperationName: values.Get("operationName")}
+	for name, target := range map[string]*map[string]any{"variables": &params.Variables, "extensions": &params.Extensions} {
+		if text := values.Get(name); text != "" {
+			if err := decode([]byte(text), target); err != nil {
+				return nil, http.StatusBadRequest, badRequest("The parameter %s is not a JSON object.", name)
+			}
+		}
+	}
+	return requireQuery(params)
+}
+
+func (t transport) readBody(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, int, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != mediaJSON {
+		return nil, http.StatusUnsupportedMediaType, badRequest("The Content-Type must be %s.", mediaJSON)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(t.bodyBytesMax)))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, http.StatusRequestEntityTooLarge, fault.Exceeded("body_bytes", t.bodyBytesMax, 0)
+	}
+	if err != nil {
+		return nil, http.StatusBadRequest, badRequest("The body could not be read to its end.")
+	}
+	params := &graphql.RawParams{}
+	if err := decode(body, params); err != nil {
+		return nil, http.StatusBadRequest,
+			badRequest("The body is not a JSON object with query, and optionally operationName, variables and extensions.")
+	}
+	return requireQuery(params)
+}
+
+func requireQuery(params *graphql.RawParams) (*graphql.RawParams, int, error) {
+	if params.Query == "" {
+		return nil, http.StatusBadRequest, badRequest("The request has no query.")
+	}
+	return params, 0, nil
+}
+
+// decode reads one JSON value and nothing after it. Numbers stay texts, so that none is rounded.
+func decode(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("more than one JSON value")
+	}
+	return nil
+}
+
+// write sends the answer. Its data is JSON already, and is not encoded again.
+func (t transport) write(w http.ResponseWriter, status int, response *graphql.Response) {
+	if response == nil { // the client is gone
+		return
+	}
+	var body bytes.Buffer
+	body.Grow(len(response.Data) + 64)
+	body.WriteByte('{')
+	part := func(name string, value any) {
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			panic(err) // errors and extensions are made here, of texts and numbers
+		}
+		body.WriteString(`"` + name + `":`)
+		body.Write(encoded)
+	}
+	if len(response.Errors) > 0 {
+		part("errors", response.Errors)
+		body.WriteByte(',')
+	}
+	if response.Data != nil {
+		body.WriteString(`"data":`)
+		body.Write(response.Data)
+		body.WriteByte(',')
+	}
+	if len(response.Extensions) > 0 {
+		part("extensions", response.Extensions)
+	}
+	answer := append(bytes.TrimSuffix(body.Bytes(), []byte(",")), '}')
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+	w.WriteHeader(status)
+	_, _ = w.Write(answer) // a client that is gone does not read it
+}

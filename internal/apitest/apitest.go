@@ -1,0 +1,172 @@
+// Package apitest gives each test a server of its own, over a database of its own, and speaks GraphQL to it by real HTTP.
+package apitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"dossier/graph"
+	"dossier/internal/auth"
+	"dossier/internal/pgtest"
+	"dossier/internal/web"
+	"dossier/model"
+)
+
+// World is a server and its database.
+type World struct {
+	*pgtest.DB
+	URL string // of the server
+	Log *Log
+}
+
+// Log keeps what the server logs.
+type Log struct{ buffer syncBuffer }
+
+func (l *Log) String() string { return l.buffer.String() }
+
+// Option changes how the server is made.
+type Option func(*graph.Config)
+
+// New starts a server over an empty, migrated database.
+func New(t testing.TB, options ...Option) *World {
+	t.Helper()
+	db := pgtest.New(t)
+	w := &World{DB: db, Log: &Log{}}
+	logger := slog.New(slog.NewTextHandler(&w.Log.buffer, nil))
+	sessions := auth.Sessions{Store: db.Store}
+	config := graph.Config{
+		Store: db.Store, Sessions: sessions, Logger: logger,
+		Limits: graph.DefaultLimits, Timeout: graph.DefaultTimeout, Explorable: true,
+	}
+	for _, option := range options {
+		option(&config)
+	}
+	server := httptest.NewServer(web.NewRouter(web.Config{
+		GraphQL: graph.NewHandler(config), Authenticate: sessions.Viewer, Readiness: db.Store.Ping, Logger: logger, Playground: true,
+	}))
+	t.Cleanup(server.Close)
+	w.URL = server.URL
+	return w
+}
+
+// Client speaks to the server with one credential, or none.
+type Client struct {
+	w     *World
+	token string
+}
+
+// Anonymous gives a client without a credential.
+func (w *World) Anonymous() Client { return Client{w: w} }
+
+// As gives a client with a session of the user.
+func (w *World) As(t testing.TB, user *model.User) Client {
+	t.Helper()
+	return Client{w, w.Token(t, user)}
+}
+
+// With gives a client that sends this token.
+func (w *World) With(token string) Client { return Client{w, token} }
+
+// Answer is what the server answered.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+	Data   map[string]any
+	Errors []Error
+}
+
+// Error is one of the answer's errors.
+type Error struct {
+	Message    string         `json:"message"`
+	Path       []any          `json:"path"`
+	Extensions map[string]any `json:"extensions"`
+}
+
+// Code is the error's code.
+func (e Error) Code() string { code, _ := e.Extensions["code"].(string); return code }
+
+// Do sends a query with variables, given as name and value by turns, and expects an answer of GraphQL.
+func (c Client) Do(t testing.TB, query string, variables ...any) Answer {
+	t.Helper()
+	values := map[string]any{}
+	for i := 0; i+1 < len(variables); i += 2 {
+		values[variables[i].(string)] = variables[i+1]
+	}
+	body, err := json.Marshal(map[string]any{"query": query, "variables": values})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Send(t, string(body))
+}
+
+// Send posts a body as it is.
+func (c Client) Send(t testing.TB, body string) Answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.w.URL+"/graphql", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	return c.Exchange(t, request)
+}
+
+// Exchange sends a request with the client's credential.
+func (c Client) Exchange(t testing.TB, request *http.Request) Answer {
+	t.Helper()
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := Answer{Status: response.StatusCode, Header: response.Header, Body: string(body)}
+	if strings.Contains(response.Header.Get("Content-Type"), "json") {
+		if err := json.NewDecoder(bytes.NewReader(body)).Decode(&answer); err != nil {
+			t.Fatalf("answer is not JSON: %v\n%s", err, body)
+		}
+	}
+	return answer
+}
+
+// Query sends a query and fails the test if the answer has errors. It gives the data.
+func (c Client) Query(t testing.TB, query string, variables ...any) Value {
+	t.Helper()
+	answer := c.Do(t, query, variables...)
+	if len(answer.Errors) > 0 || answer.Data == nil {
+		t.Fatalf("query failed: %s\n%s", answer.Body, query)
+	}
+	return Value{t, answer.Data}
+}
+
+// Codes gives the codes of the answer's errors.
+func (a Answer) Codes() []string {
+	codes := make([]string, len(a.Errors))
+	for i, e := range a.Errors {
+		codes[i] = e.Code()
+	}
+	return codes
+}
+
+// WantSQL fails the test if the operations since the last call sent another number of statements. The check of the
+// session, one statement before each operation, does not count.
+func (w *World) WantSQL(t testing.TB, want int) {
+	t.Helper()
+	statements := w.SQL.Statements(true)
+	w.SQL.Reset()
+	if len(statements) != want {
+		t.Errorf("%d statements, want %d:\n%s", len(statements), want, strings.Join(statements, "\n"))
+	}
+}

@@ -1,0 +1,40 @@
+package auth
+
+import (
+	"context"
+
+	"dossier/internal/fault"
+)
+
+type (
+	clientKey    struct{}
+	rejectionKey struct{}
+)
+
+// WithClient returns a context that carries what is known of the client.
+func WithClient(ctx context.Context, c Client) context.Context {
+	return context.WithValue(ctx, clientKey{}, c)
+}
+
+// ClientFrom gives what is known of the client.
+func ClientFrom(ctx context.Context) Client {
+	c, _ := ctx.Value(clientKey{}).(Client)
+	return c
+}
+
+// WithRejection returns a context that carries why the request's credential was not accepted. Fields that anyone may
+// use work all the same: a client with an old token can sign in.
+func WithRejection(ctx context.Context, err error) context.Context {
+	return context.WithValue(ctx, rejectionKey{}, err)
+}
+
+var errNoCredential = fault.New(fault.Unauthenticated,
+	"This needs a credential: sign in, and send the token as Authorization: Bearer …")
+
+// Rejection says why the request has no viewer.
+func Rejection(ctx context.Context) error {
+	if err, ok := ctx.Value(rejectionKey{}).(error); ok {
+		return err
+	}
+	return errNoCredential
+}

@@ -1,0 +1,181 @@
+// Package config is the one reader of the environment.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// The values of APP_ENV.
+const (
+	Development = "development"
+	Production  = "production"
+)
+
+// Config is the whole configuration. The tags name the variables; README tells what each is for.
+type Config struct {
+	Environment string `env:"APP_ENV" envDefault:"development"`
+
+	PostgresURL string `env:"POSTGRES_URL"`
+	PostgresBin string `env:"PG_BIN"`
+	DataDir     string `env:"DATA_DIR"`
+	AutoMigrate *bool  `env:"AUTO_MIGRATE"` // default: in development
+
+	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
+	PublicURL      string   `env:"PUBLIC_URL"`
+	CORSOrigins    []string `env:"CORS_ORIGINS"`
+	TrustedProxies []string `env:"TRUSTED_PROXIES"`
+	Introspection  *bool    `env:"INTROSPECTION"` // default: in development
+	Playground     *bool    `env:"PLAYGROUND"`    // default: in development
+
+	PoolMax        int           `env:"DB_POOL_MAX" envDefault:"20"`
+	PoolMin        int           `env:"DB_POOL_MIN" envDefault:"5"`
+	PoolIdle       time.Duration `env:"DB_POOL_IDLE" envDefault:"10s"`
+	ConnectTimeout time.Duration `env:"DB_CONNECT_TIMEOUT" envDefault:"2s"`
+
+	LogQueries bool          `env:"LOG_QUERIES" envDefault:"false"`
+	DebugDB    bool          `env:"DB_DEBUG" envDefault:"false"`
+	SlowQuery  time.Duration `env:"SLOW_QUERY" envDefault:"200ms"`
+}
+
+// Read reads and checks the environment. The error has a line for each value that is wrong, and shows no secret.
+func Read() (Config, error) { return parse(env.ToMap(os.Environ())) }
+
+func parse(environment map[string]string) (Config, error) {
+	var c Config
+	if err := env.ParseWithOptions(&c, env.Options{Environment: environment}); err != nil {
+		return c, parseError(err)
+	}
+	if c.DataDir == "" {
+		c.DataDir = defaultDataDir()
+	}
+	if c.PublicURL == "" {
+		c.PublicURL = "http://" + c.HTTPAddr
+	}
+	development := c.IsDevelopment()
+	for _, flag := range []**bool{&c.AutoMigrate, &c.Introspection, &c.Playground} {
+		if *flag == nil {
+			*flag = &development
+		}
+	}
+	return c, c.check()
+}
+
+// parseError names the variable of each value that is not of its type, one a line.
+func parseError(err error) error {
+	aggregate, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return err
+	}
+	lines := make([]error, len(aggregate.Errors))
+	for i, one := range aggregate.Errors {
+		lines[i] = one
+		if wrong, ok := errors.AsType[env.ParseError](one); ok {
+			lines[i] = fmt.Errorf("%s is not a %s", variable(wrong.Name), kindOf(wrong.Type.String()))
+		}
+	}
+	return errors.Join(lines...)
+}
+
+func kindOf(goType string) string {
+	switch strings.TrimPrefix(goType, "*") {
+	case "bool":
+		return "boolean: say true or false"
+	case "int":
+		return "whole number"
+	case "time.Duration":
+		return "duration such as 200ms or 10s"
+	default:
+		return goType
+	}
+}
+
+// IsDevelopment reports whether conveniences are on that are not safe elsewhere.
+func (c Config) IsDevelopment() bool { return c.Environment == Development }
+
+func (c Config) check() error {
+	var wrong []error
+	fail := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	if !slices.Contains([]string{Development, Production}, c.Environment) {
+		fail("APP_ENV is %s or %s, not %q", Development, Production, c.Environment)
+	}
+	if c.Environment == Production && c.PostgresURL == "" {
+		fail("POSTGRES_URL is required with APP_ENV=%s", Production)
+	}
+	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
+		fail("HTTP_ADDR is host:port, not %q", c.HTTPAddr)
+	}
+	for name, origins := range map[string][]string{"PUBLIC_URL": {c.PublicURL}, "CORS_ORIGINS": c.CORSOrigins} {
+		for _, origin := range origins {
+			if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+				fail("%s has http or https URLs, not %q", name, origin)
+			}
+		}
+	}
+	for _, proxy := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(proxy); err != nil {
+			fail("TRUSTED_PROXIES has networks such as 10.0.0.0/8, not %q", proxy)
+		}
+	}
+	if c.PoolMax < 1 || c.PoolMin < 0 || c.PoolMin > c.PoolMax {
+		fail("DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not %d and %d", c.PoolMax, c.PoolMin)
+	}
+	for name, d := range map[string]time.Duration{
+		"DB_POOL_IDLE": c.PoolIdle, "DB_CONNECT_TIMEOUT": c.ConnectTimeout, "SLOW_QUERY": c.SlowQuery,
+	} {
+		if d < 0 {
+			fail("%s is not negative, as %s is", name, d)
+		}
+	}
+	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(wrong...)
+}
+
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/dossier"
+	}
+	if data := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(data) {
+		return filepath.Join(data, "dossier")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "dossier-data"
+	}
+	return filepath.Join(home, ".local", "share", "dossier")
+}
+
+// variable is the name of the environment variable of a field.
+func variable(field string) string {
+	f, _ := reflect.TypeFor[Config]().FieldByName(field)
+	name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+	return name
+}
+
+// Lines gives each variable with its value, for people. PostgresURL must have its password masked before.
+func (c Config) Lines() []string {
+	fields := reflect.ValueOf(c)
+	lines := make([]string, fields.NumField())
+	for i := range lines {
+		value := fields.Field(i)
+		if value.Kind() == reflect.Pointer {
+			value = value.Elem()
+		}
+		lines[i] = fmt.Sprintf("%s=%v", variable(fields.Type().Field(i).Name), value)
+		if list, ok := value.Interface().([]string); ok {
+			lines[i] = fmt.Sprintf("%s=%s", variable(fields.Type().Field(i).Name), strings.Join(list, ","))
+		}
+	}
+	return lines
+}

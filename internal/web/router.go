@@ -1,0 +1,178 @@
+// Package web is the HTTP around GraphQL: routes, credentials, health, the playground.
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-chi/cors"
+
+	"dossier/internal/auth"
+	"dossier/internal/fault"
+	"dossier/internal/telemetry"
+	"dossier/model"
+)
+
+// Config is what the router needs.
+type Config struct {
+	GraphQL        http.Handler
+	Authenticate   func(ctx context.Context, token string) (model.Viewer, error)
+	Readiness      func(ctx context.Context) error // nil when requests can be served
+	Schema         string                          // the SDL; empty hides it
+	Playground     bool
+	CORSOrigins    []string
+	TrustedProxies []string // networks whose X-Forwarded-For is believed
+	Logger         *slog.Logger
+}
+
+// NewRouter makes the handler of the public listener.
+func NewRouter(c Config) http.Handler {
+	r := chi.NewRouter()
+	r.Use(requestID, securityHeaders, panics(c.Logger))
+	if len(c.CORSOrigins) > 0 {
+		r.Use(cors.Handler(cors.Options{
+			AllowedOrigins: c.CORSOrigins,
+			AllowedMethods: []string{http.MethodGet, http.MethodPost},
+			AllowedHeaders: []string{"Authorization", "Content-Type", "Accept", "X-Request-Id"},
+			ExposedHeaders: []string{"X-Request-Id"},
+			MaxAge:         600,
+		}))
+	}
+	r.With(client(c.TrustedProxies), credentials(c.Authenticate)).Handle("/graphql", c.GraphQL)
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
+	r.Get("/readyz", readiness(c.Readiness))
+	if c.Schema != "" {
+		r.Get("/schema.graphqls", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, c.Schema) })
+	}
+	if c.Playground {
+		pages := playground()
+		r.Method(http.MethodGet, "/", pages)
+		r.Method(http.MethodHead, "/", pages)
+		r.Method(http.MethodGet, "/playground/*", pages)
+		r.Method(http.MethodHead, "/playground/*", pages)
+	}
+	return r
+}
+
+func text(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+func readiness(ready func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := ready(r.Context()); err != nil {
+			text(w, http.StatusServiceUnavailable, "not ready: "+publicReason(err)+"\n")
+			return
+		}
+		text(w, http.StatusOK, "ready\n")
+	}
+}
+
+// publicReason is what a fault says to clients; other errors may hold what is none of their business.
+func publicReason(err error) string {
+	if faults := fault.All(err); len(faults) > 0 {
+		return faults[0].Message
+	}
+	return "see the log"
+}
+
+// client notes who is on the other side: it is what a session is listed with.
+func client(trustedProxies []string) func(http.Handler) http.Handler {
+	note := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx := auth.WithClient(r.Context(), auth.Client{
+				UserAgent: r.UserAgent(),
+				Address:   middleware.GetClientIP(r.Context()),
+			})
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+	address := middleware.ClientIPFromRemoteAddr
+	if len(trustedProxies) > 0 {
+		address = middleware.ClientIPFromXFF(trustedProxies...)
+	}
+	return func(next http.Handler) http.Handler { return address(note(next)) }
+}
+
+// credentials turns the request's credential into its viewer. A request without one, or with a bad one, is nobody's:
+// what anyone may do works, and the rest answers why not.
+func credentials(authenticate func(context.Context, string) (model.Viewer, error)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			var viewer model.Viewer
+			if header := r.Header.Get("Authorization"); header != "" {
+				var err error
+				if viewer, err = check(ctx, header, authenticate); err != nil {
+					ctx = auth.WithRejection(ctx, err)
+				}
+			}
+			next.ServeHTTP(w, r.WithContext(model.WithViewer(ctx, viewer)))
+		})
+	}
+}
+
+// tokenLengthMax bounds what is looked up, in bytes.
+const tokenLengthMax = 4096
+
+func check(
+	ctx context.Context, header string, authenticate func(context.Context, string) (model.Viewer, error),
+) (model.Viewer, error) {
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > tokenLengthMax {
+		return model.Viewer{}, fault.New(fault.Unauthenticated, "The Authorization header must be: Bearer, a space, and a token.")
+	}
+	return authenticate(ctx, token)
+}
+
+// requestIDLengthMax bounds an id that the client chose.
+const requestIDLengthMax = 64
+
+// requestID gives each request an id, the client's own if it is a plain one, and answers it.
+func requestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("X-Request-Id")
+		if id == "" || len(id) > requestIDLengthMax || strings.Trim(id, plainCharacters) != "" {
+			id = rand.Text()
+		}
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(telemetry.WithRequestID(r.Context(), id)))
+	})
+}
+
+const plainCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
+func securityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// panics answers a panic outside of GraphQL, which recovers its own, without its text.
+func panics(logger *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				if p := recover(); p != nil {
+					if p == http.ErrAbortHandler {
+						panic(p)
+					}
+					id := telemetry.RequestID(r.Context())
+					logger.ErrorContext(r.Context(), "panic", "request_id", id, "panic", p)
+					text(w, http.StatusInternalServerError, "Something went wrong on our side. The request id is "+id+".\n")
+				}
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+}

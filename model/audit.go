@@ -1,0 +1,80 @@
+package model
+
+import (
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+)
+
+// AuditAction is what was done.
+type AuditAction string
+
+// What can be done, one name per mutation that changes something.
+const (
+	CompanyCreated        AuditAction = "COMPANY_CREATED"
+	CompanyUpdated        AuditAction = "COMPANY_UPDATED"
+	CompanyDeleted        AuditAction = "COMPANY_DELETED"
+	UserCreated           AuditAction = "USER_CREATED"
+	UserUpdated           AuditAction = "USER_UPDATED"
+	UserDeleted           AuditAction = "USER_DELETED"
+	UserTransferred       AuditAction = "USER_TRANSFERRED"
+	UserSignedIn          AuditAction = "USER_SIGNED_IN"
+	UserSignedOut         AuditAction = "USER_SIGNED_OUT"
+	ProjectCreated        AuditAction = "PROJECT_CREATED"
+	ProjectUpdated        AuditAction = "PROJECT_UPDATED"
+	ProjectDeleted        AuditAction = "PROJECT_DELETED"
+	DocumentCreated       AuditAction = "DOCUMENT_CREATED"
+	DocumentUpdated       AuditAction = "DOCUMENT_UPDATED"
+	DocumentStatusChanged AuditAction = "DOCUMENT_STATUS_CHANGED"
+	DocumentDeleted       AuditAction = "DOCUMENT_DELETED"
+)
+
+// MarshalGQL writes the enum.
+func (a AuditAction) MarshalGQL(w io.Writer) { marshalEnum(w, a) }
+
+// UnmarshalGQL reads the enum.
+func (a *AuditAction) UnmarshalGQL(v any) error {
+	return unmarshalEnum(v, a, CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted,
+		UserTransferred, UserSignedIn, UserSignedOut, ProjectCreated, ProjectUpdated, ProjectDeleted,
+		DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted)
+}
+
+// AuditSubject is what an action was done to, and the company that may read of it.
+type AuditSubject struct {
+	ID        GlobalID
+	CompanyID *CompanyID
+}
+
+// AuditEntry is one thing that was done. It outlives its actor and its subject.
+type AuditEntry struct {
+	bun.BaseModel `bun:"table:audit_log,alias:audit"`
+	Batched[AuditEntry]
+
+	ID          AuditID   `bun:",pk"`
+	CreatedAt   time.Time `bun:",nullzero,default:now()"`
+	UpdatedAt   time.Time `bun:",nullzero,default:now()"`
+	CompanyID   *CompanyID
+	Action      AuditAction
+	ActorID     *UserID
+	SubjectType string    // the prefix of the subject's id
+	SubjectUUID uuid.UUID `bun:"subject_id"`
+	Details     JSON      `bun:"type:jsonb"`
+}
+
+// IsNode makes it a Node of the schema.
+func (*AuditEntry) IsNode() {}
+
+// GetID is the id that Node shows.
+func (a *AuditEntry) GetID() GlobalID { return a.ID.Global() }
+
+// SubjectID is the subject's id as clients see it.
+func (a *AuditEntry) SubjectID() GlobalID { return GlobalID{a.SubjectType, a.SubjectUUID} }
+
+// AuditFilter narrows the audit log.
+type AuditFilter struct {
+	CompanyID *CompanyID
+	ActorID   *UserID
+	Actions   []AuditAction
+}

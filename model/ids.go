@@ -1,0 +1,77 @@
+package model
+
+import (
+	"database/sql/driver"
+	"io"
+
+	"github.com/google/uuid"
+)
+
+// Each id declares its methods itself: gqlgen binds neither promoted nor generic ones, and without Value Bun would send
+// an array of bytes as bytea.
+
+// CompanyID is the id of a company.
+type CompanyID [16]byte
+
+func (id CompanyID) Global() GlobalID             { return GlobalID{"company", uuid.UUID(id)} }
+func (id CompanyID) String() string               { return id.Global().String() }
+func (id CompanyID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id CompanyID) MarshalGQL(w io.Writer)       { marshalID(w, "company", id) }
+func (id *CompanyID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id CompanyID) Value() (driver.Value, error) { return idValue(id) }
+func (id *CompanyID) Scan(src any) error          { return scanID(src, id) }
+
+// UserID is the id of an user.
+type UserID [16]byte
+
+func (id UserID) Global() GlobalID             { return GlobalID{"user", uuid.UUID(id)} }
+func (id UserID) String() string               { return id.Global().String() }
+func (id UserID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id UserID) MarshalGQL(w io.Writer)       { marshalID(w, "user", id) }
+func (id *UserID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id UserID) Value() (driver.Value, error) { return idValue(id) }
+func (id *UserID) Scan(src any) error          { return scanID(src, id) }
+
+// SessionID is the id of a session.
+type SessionID [16]byte
+
+func (id SessionID) Global() GlobalID             { return GlobalID{"session", uuid.UUID(id)} }
+func (id SessionID) String() string               { return id.Global().String() }
+func (id SessionID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id SessionID) MarshalGQL(w io.Writer)       { marshalID(w, "session", id) }
+func (id *SessionID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id SessionID) Value() (driver.Value, error) { return idValue(id) }
+func (id *SessionID) Scan(src any) error          { return scanID(src, id) }
+
+// ProjectID is the id of a project.
+type ProjectID [16]byte
+
+func (id ProjectID) Global() GlobalID             { return GlobalID{"project", uuid.UUID(id)} }
+func (id ProjectID) String() string               { return id.Global().String() }
+func (id ProjectID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ProjectID) MarshalGQL(w io.Writer)       { marshalID(w, "project", id) }
+func (id *ProjectID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id ProjectID) Value() (driver.Value, error) { return idValue(id) }
+func (id *ProjectID) Scan(src any) error          { return scanID(src, id) }
+
+// DocumentID is the id of a document.
+type DocumentID [16]byte
+
+func (id DocumentID) Global() GlobalID             { return GlobalID{"document", uuid.UUID(id)} }
+func (id DocumentID) String() string               { return id.Global().String() }
+func (id DocumentID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id DocumentID) MarshalGQL(w io.Writer)       { marshalID(w, "document", id) }
+func (id *DocumentID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id DocumentID) Value() (driver.Value, error) { return idValue(id) }
+func (id *DocumentID) Scan(src any) error          { return scanID(src, id) }
+
+// AuditID is the id of an audit entry.
+type AuditID [16]byte
+
+func (id AuditID) Global() GlobalID             { return GlobalID{"audit", uuid.UUID(id)} }
+func (id AuditID) String() string               { return id.Global().String() }
+func (id AuditID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id AuditID) MarshalGQL(w io.Writer)       { marshalID(w, "audit", id) }
+func (id *AuditID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id AuditID) Value() (driver.Value, error) { return idValue(id) }
+func (id *AuditID) Scan(src any) error          { return scanID(src, id) }

@@ -1,0 +1,109 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+// lock reads the row to change, which stays locked until the transaction ends. A row that is not visible is NOT_FOUND,
+// and one that is no longer of the expected version is CONFLICT.
+func lock[T any, P model.Row[T], K model.ID](
+	ctx context.Context, q *bun.SelectQuery, thing string, id K, expected *int32, version func(*T) int32,
+) (*T, error) {
+	rows, err := all[T, P](ctx, q.Where("?TableAlias.id = ?", id).For("UPDATE"))
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fault.Missing(thing).At("id")
+	}
+	if at := version(rows[0]); expected != nil && *expected != at {
+		return nil, fault.New(fault.Conflict, "The %s was changed in the meantime: its version is %d.", thing, at).
+			At("expectedVersion")
+	}
+	return rows[0], nil
+}
+
+// mayChange refuses a MEMBER what someone else owns.
+func (tx *Tx) mayChange(thing string, owner model.UserID, company model.CompanyID) error {
+	if tx.viewer.Manages(&company) || tx.viewer.UserID == owner {
+		return nil
+	}
+	return fault.Denied("Only its owner or a MANAGER of the company may change the %s.", thing)
+}
+
+// changes collects which columns of a row change, and for the audit log what they were.
+type changes struct {
+	columns []string
+	details map[string]any
+}
+
+// set changes a field of the row when the input names a value and it differs.
+func set[V comparable](c *changes, column string, field *V, value *V) {
+	if value != nil && *value != *field {
+		c.note(column, *field, *value)
+		*field = *value
+	}
+}
+
+// setNull changes a field that may be null.
+func setNull[V comparable](c *changes, column string, field **V, value *V) {
+	if (value == nil) != (*field == nil) || value != nil && *value != **field {
+		c.note(column, *field, value)
+		*field = value
+	}
+}
+
+func (c *changes) note(column string, from, to any) {
+	if c.details == nil {
+		c.details = map[string]any{}
+	}
+	c.columns = append(c.columns, column)
+	c.details[column] = map[string]any{"from": from, "to": to}
+}
+
+// save writes the changed columns of a locked row, as its next version.
+func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes) error {
+	*version++
+	_, err := tx.db.NewUpdate().Model(row).Column(append(c.columns, "version", "updated_at")...).
+		Value("updated_at", "now()").WherePK().Returning("updated_at").Exec(ctx)
+	return err
+}
+
+// entry is an audit entry that is to be recorded.
+type entry struct {
+	subject model.AuditSubject
+	details map[string]any
+}
+
+// record writes what the transaction did: one entry for each subject, in one statement. It is the one place for what
+// every mutation leaves behind.
+func (tx *Tx) record(ctx context.Context, action model.AuditAction, entries ...entry) error {
+	rows := make([]*model.AuditEntry, len(entries))
+	for i, e := range entries {
+		details, err := json.Marshal(e.details)
+		if err != nil {
+			return fmt.Errorf("record %s: %w", action, err)
+		}
+		if e.details == nil {
+			details = []byte("{}")
+		}
+		rows[i] = &model.AuditEntry{
+			ID: model.NewID[model.AuditID](), CompanyID: e.subject.CompanyID, Action: action,
+			SubjectType: e.subject.ID.Prefix, SubjectUUID: e.subject.ID.UUID, Details: model.JSON(details),
+		}
+		if tx.viewer.UserID != (model.UserID{}) {
+			rows[i].ActorID = &tx.viewer.UserID
+		}
+	}
+	if _, err := tx.db.NewInsert().Model(&rows).Returning("NULL").Exec(ctx); err != nil {
+		return fmt.Errorf("record %s: %w", action, err)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+func companyUUID(c *model.Company) uuid.UUID { return uuid.UUID(c.ID) }
+
+var companyOrders = map[model.CompanyOrderField]order[model.Company]{
+	model.CompaniesByName:      byText("name", func(c *model.Company) string { return c.Name }, companyUUID),
+	model.CompaniesByCreatedAt: byTime("created_at", func(c *model.Company) time.Time { return c.CreatedAt }, companyUUID),
+}
+
+func (r Reader) companies() *bun.SelectQuery {
+	return r.scope(r.db.NewSelect().Model((*model.Company)(nil)), "id")
+}
+
+// Companies lists the companies that the viewer may see.
+func (r Reader) Companies(
+	ctx context.Context, args model.PageArgs, by model.CompanyOrder,
+) (*model.CompanyConnection, error) {
+	p, err := newPage(args, companyOrders[by.Field], by.Direction)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, p, r.companies)
+}
+
+// CompaniesByIDs reads companies in any order; those not there or not visible are left out.
+func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
+	return byIDs[model.Company](ctx, r.companies(), ids)
+}
+
+func (tx *Tx) lockCompany(ctx context.Context, id model.CompanyID, expected *int32) (*model.Company, error) {
+	return lock(ctx, tx.companies(), "company", id, expected, func(c *model.Company) int32 { return c.Version })
+}
+
+// CreateCompany adds a company.
+func (tx *Tx) CreateCompany(ctx context.Context, in model.CreateCompanyInput) (*model.Company, error) {
+	company := &model.Company{ID: model.NewID[model.CompanyID](), Name: in.Name, Domain: in.Domain}
+	if err := insert(ctx, tx, company); err != nil {
+		return nil, fmt.Errorf("create company: %w", err)
+	}
+	return company, tx.record(ctx, model.CompanyCreated,
+		entry{company.AuditSubject(), map[string]any{"name": company.Name}})
+}
+
+// UpdateCompany changes what the input names.
+func (tx *Tx) UpdateCompany(ctx context.Context, in model.UpdateCompanyInput) (*model.Company, error) {
+	company, err := tx.lockCompany(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return nil, wrap(err, "update company", in.ID)
+	}
+	var c changes
+	set(&c, "name", &company.Name, in.Name)
+	if domain, ok := in.Domain.ValueOK(); ok {
+		setNull(&c, "domain", &company.Domain, domain)
+	}
+	if len(c.columns) == 0 {
+		return company, nil
+	}
+	if err := save(ctx, tx, company, &company.Version, c); err != nil {
+		return nil, wrap(err, "update company", in.ID)
+	}
+	return company, tx.record(ctx, model.CompanyUpdated, entry{company.AuditSubject(), c.details})
+}
+
+// DeleteCompany removes a company that nothing belongs to any more.
+func (tx *Tx) DeleteCompany(ctx context.Context, in model.DeleteCompanyInput) error {
+	company, err := tx.lockCompany(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return wrap(err, "delete company", in.ID)
+	}
+	// The lock keeps others from adding to the company: their foreign keys wait for it.
+	var left struct{ Users, Projects, Documents int32 }
+	err = tx.db.NewRaw(`SELECT
+		(SELECT count(*) FROM users WHERE company_id = ?0) AS users,
+		(SELECT count(*) FROM projects WHERE company_id = ?0) AS projects,
+		(SELECT count(*) FROM documents WHERE company_id = ?0) AS documents`, in.ID).Scan(ctx, &left)
+	if err != nil {
+		return wrap(err, "delete company", in.ID)
+	}
+	if left.Users+left.Projects+left.Documents > 0 {
+		return fault.New(fault.Conflict, "The company is not empty: it has %d users, %d projects and %d documents.",
+			left.Users, left.Projects, left.Documents).At("id")
+	}
+	if err := remove(ctx, tx, company); err != nil {
+		return wrap(err, "delete company", in.ID)
+	}
+	return tx.record(ctx, model.CompanyDeleted, entry{company.AuditSubject(), map[string]any{"name": company.Name}})
+}

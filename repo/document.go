@@ -1,0 +1,271 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+func documentUUID(d *model.Document) uuid.UUID { return uuid.UUID(d.ID) }
+
+var documentOrders = map[model.DocumentOrderField]order[model.Document]{
+	model.DocumentsByUpdatedAt: byTime("updated_at",
+		func(d *model.Document) time.Time { return d.UpdatedAt }, documentUUID),
+	model.DocumentsByCreatedAt: byTime("created_at",
+		func(d *model.Document) time.Time { return d.CreatedAt }, documentUUID),
+}
+
+func (r Reader) documents(f *model.DocumentFilter) func() *bun.SelectQuery {
+	return func() *bun.SelectQuery {
+		q := from[model.Document](r)
+		if f == nil {
+			return q
+		}
+		if f.ProjectID != nil {
+			q = q.Where("?TableAlias.project_id = ?", *f.ProjectID)
+		}
+		if f.OwnerID != nil {
+			q = q.Where("?TableAlias.owner_id = ?", *f.OwnerID)
+		}
+		if f.Status != nil {
+			q = q.Where("?TableAlias.status IN (?)", bun.In(f.Status))
+		}
+		return q
+	}
+}
+
+// Documents lists the documents that the viewer may see.
+func (r Reader) Documents(
+	ctx context.Context, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
+) (*model.DocumentConnection, error) {
+	p, err := newPage(args, documentOrders[by.Field], by.Direction)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, p, r.documents(f))
+}
+
+// DocumentsByProject lists each project's documents.
+func (r Reader) DocumentsByProject(
+	ctx context.Context, projects []model.ProjectID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
+) (map[model.ProjectID]*model.DocumentConnection, error) {
+	return documentLists(ctx, r, projects, args, f, by, "project_id",
+		func(d *model.Document) model.ProjectID { return *d.ProjectID })
+}
+
+// DocumentsByOwner lists each user's documents.
+func (r Reader) DocumentsByOwner(
+	ctx context.Context, owners []model.UserID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
+) (map[model.UserID]*model.DocumentConnection, error) {
+	return documentLists(ctx, r, owners, args, f, by, "owner_id",
+		func(d *model.Document) model.UserID { return d.OwnerID })
+}
+
+// DocumentsByCompany lists each company's documents.
+func (r Reader) DocumentsByCompany(
+	ctx context.Context, companies []model.CompanyID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
+) (map[model.CompanyID]*model.DocumentConnection, error) {
+	return documentLists(ctx, r, companies, args, f, by, "company_id",
+		func(d *model.Document) model.CompanyID { return d.CompanyID })
+}
+
+func documentLists[K model.ID](
+	ctx context.Context, r Reader, parents []K, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
+	column string, parent func(*model.Document) K,
+) (map[K]*model.DocumentConnection, error) {
+	p, err := newPage(args, documentOrders[by.Field], by.Direction)
+	if err != nil {
+		return nil, err
+	}
+	return lists(ctx, r, p, parents, column, parent, r.documents(f))
+}
+
+// DocumentsByIDs reads documents in any order; those not there or not visible are left out.
+func (r Reader) DocumentsByIDs(ctx context.Context, ids []model.DocumentID) ([]*model.Document, error) {
+	return byIDs[model.Document](ctx, r.documents(nil)(), ids)
+}
+
+// DocumentCountsByProject counts each project's documents; projects without any are left out.
+func (r Reader) DocumentCountsByProject(
+	ctx context.Context, projects []model.ProjectID,
+) (map[model.ProjectID]int32, error) {
+	return countBy(ctx, projects, "project_id", r.documents(nil)())
+}
+
+func (tx *Tx) lockDocument(ctx context.Context, id model.DocumentID, expected *int32) (*model.Document, error) {
+	document, err := lock(ctx, tx.documents(nil)(), "document", id, expected,
+		func(d *model.Document) int32 { return d.Version })
+	if err != nil {
+		return nil, err
+	}
+	return document, tx.mayChange("document", document.OwnerID, document.CompanyID)
+}
+
+// CreateDocuments adds documents in one statement, all or none, in the order of the input. Faults name the index.
+func (tx *Tx) CreateDocuments(ctx context.Context, in []model.DocumentInput) ([]*model.Document, error) {
+	owners, projects, err := tx.documentReferences(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("create documents: %w", err)
+	}
+	documents := make([]*model.Document, len(in))
+	entries := make([]entry, len(in))
+	var faults fault.List
+	for i, d := range in {
+		document, wrong := tx.newDocument(d, owners, projects)
+		if wrong != nil {
+			faults = append(faults, wrong.At(append([]string{"documents", strconv.Itoa(i)}, wrong.Field...)...))
+			continue
+		}
+		documents[i] = document
+		entries[i] = entry{document.AuditSubject(), map[string]any{"name": document.Name}}
+	}
+	if err := faults.OrNil(); err != nil {
+		return nil, err
+	}
+	if err := insert(ctx, tx, documents...); err != nil {
+		return nil, fmt.Errorf("create documents: %w", err)
+	}
+	return documents, tx.record(ctx, model.DocumentCreated, entries...)
+}
+
+// CreateDocument adds one document.
+func (tx *Tx) CreateDocument(ctx context.Context, in model.DocumentInput) (*model.Document, error) {
+	documents, err := tx.CreateDocuments(ctx, []model.DocumentInput{in})
+	if faults := fault.All(err); len(faults) == 1 && len(faults[0].Field) > 2 {
+		return nil, faults[0].At(faults[0].Field[2:]...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return documents[0], nil
+}
+
+// documentReferences reads the owners and projects that new documents name, a statement each.
+func (tx *Tx) documentReferences(
+	ctx context.Context, in []model.DocumentInput,
+) (map[model.UserID]*model.User, map[model.ProjectID]*model.Project, error) {
+	owners := map[model.UserID]*model.User{}
+	projects := map[model.ProjectID]*model.Project{}
+	for _, d := range in {
+		if d.OwnerID != nil {
+			owners[*d.OwnerID] = nil
+		}
+		if d.ProjectID != nil {
+			projects[*d.ProjectID] = nil
+		}
+	}
+	err := readInto(ctx, owners, tx.UsersByIDs, func(u *model.User) model.UserID { return u.ID })
+	if err != nil {
+		return nil, nil, err
+	}
+	err = readInto(ctx, projects, tx.ProjectsByIDs, func(p *model.Project) model.ProjectID { return p.ID })
+	return owners, projects, err
+}
+
+func readInto[K comparable, T any](
+	ctx context.Context, rows map[K]*T, read func(context.Context, []K) ([]*T, error), id func(*T) K,
+) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	ids := make([]K, 0, len(rows))
+	for key := range rows {
+		ids = append(ids, key)
+	}
+	found, err := read(ctx, ids)
+	for _, row := range found {
+		rows[id(row)] = row
+	}
+	return err
+}
+
+func (tx *Tx) newDocument(
+	in model.DocumentInput, owners map[model.UserID]*model.User, projects map[model.ProjectID]*model.Project,
+) (*model.Document, *fault.Error) {
+	document := &model.Document{
+		ID: model.NewID[model.DocumentID](), OwnerID: tx.viewer.UserID, ProjectID: in.ProjectID, Name: in.Name,
+		Status: model.DocumentUploading, ContentType: in.ContentType, SizeBytes: in.SizeBytes,
+	}
+	company := tx.viewer.CompanyID
+	if in.OwnerID != nil {
+		owner := owners[*in.OwnerID]
+		if owner == nil || owner.CompanyID == nil {
+			return nil, constraintFaults["documents_owner_id_fkey"]
+		}
+		if owner.ID != tx.viewer.UserID && !tx.viewer.Manages(owner.CompanyID) {
+			return nil, errOnlyOwn
+		}
+		document.OwnerID, company = owner.ID, owner.CompanyID
+	}
+	if company == nil {
+		return nil, fault.Invalid([]string{"ownerId"}, "is required: an ADMIN belongs to no company and owns nothing.")
+	}
+	document.CompanyID = *company
+	if in.ProjectID != nil {
+		if project := projects[*in.ProjectID]; project == nil || project.CompanyID != *company {
+			return nil, constraintFaults["documents_project_id_fkey"]
+		}
+	}
+	return document, nil
+}
+
+// UpdateDocument changes what the input names.
+func (tx *Tx) UpdateDocument(ctx context.Context, in model.UpdateDocumentInput) (*model.Document, error) {
+	document, err := tx.lockDocument(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return nil, wrap(err, "update document", in.ID)
+	}
+	var c changes
+	set(&c, "name", &document.Name, in.Name)
+	if project, ok := in.ProjectID.ValueOK(); ok {
+		setNull(&c, "project_id", &document.ProjectID, project) // its foreign key keeps it in the company
+	}
+	if len(c.columns) == 0 {
+		return document, nil
+	}
+	if err := save(ctx, tx, document, &document.Version, c); err != nil {
+		return nil, wrap(err, "update document", in.ID)
+	}
+	return document, tx.record(ctx, model.DocumentUpdated, entry{document.AuditSubject(), c.details})
+}
+
+// UpdateDocumentStatus moves the document on, where its present status allows it.
+func (tx *Tx) UpdateDocumentStatus(
+	ctx context.Context, in model.UpdateDocumentStatusInput,
+) (*model.Document, error) {
+	document, err := tx.lockDocument(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return nil, wrap(err, "update document status", in.ID)
+	}
+	if !document.Status.CanBecome(in.Status) {
+		return nil, fault.Invalid([]string{"status"}, "A document that is %s can become one of %v, not %s.",
+			document.Status, document.Status.Next(), in.Status)
+	}
+	var c changes
+	set(&c, "status", &document.Status, &in.Status)
+	setNull(&c, "error_code", &document.ErrorCode, in.ErrorCode)
+	setNull(&c, "error_message", &document.ErrorMessage, in.ErrorMessage)
+	if err := save(ctx, tx, document, &document.Version, c); err != nil {
+		return nil, wrap(err, "update document status", in.ID)
+	}
+	return document, tx.record(ctx, model.DocumentStatusChanged, entry{document.AuditSubject(), c.details})
+}
+
+// DeleteDocument removes a document.
+func (tx *Tx) DeleteDocument(ctx context.Context, in model.DeleteDocumentInput) error {
+	document, err := tx.lockDocument(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return wrap(err, "delete document", in.ID)
+	}
+	if err := remove(ctx, tx, document); err != nil {
+		return wrap(err, "delete document", in.ID)
+	}
+	return tx.record(ctx, model.DocumentDeleted, entry{document.AuditSubject(), map[string]any{"name": document.Name}})
+}

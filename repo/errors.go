@@ -1,0 +1,90 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/uptrace/bun/driver/pgdriver"
+
+	"dossier/internal/fault"
+	"dossier/internal/pgconn"
+)
+
+// constraintFaults says what each constraint's violation means to a client. A constraint is a rule of the product, and
+// this is the one place that names it; a test holds it against the constraints of the migrated database.
+var constraintFaults = map[string]*fault.Error{
+	"users_email_key":           fault.New(fault.Conflict, "The email address is already in use.").At("email"),
+	"users_company_id_fkey":     fault.New(fault.BadReference, "There is no such company.").At("companyId"),
+	"sessions_user_id_fkey":     fault.New(fault.BadReference, "There is no such user."),
+	"projects_company_id_fkey":  fault.New(fault.BadReference, "There is no such company."),
+	"projects_owner_id_fkey":    fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
+	"documents_company_id_fkey": fault.New(fault.BadReference, "There is no such company."),
+	"documents_owner_id_fkey":   fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
+	"documents_project_id_fkey": fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),
+}
+
+// SQLSTATEs that mean something to a client (PostgreSQL documentation, appendix A); pgconn knows those of a
+// database that is not there.
+const (
+	stateUniqueViolation     = "23505"
+	stateForeignKeyViolation = "23503"
+	stateSerialization       = "40001"
+	stateDeadlock            = "40P01"
+	stateQueryCanceled       = "57014"
+)
+
+// translate turns an error of the database into a fault. Faults pass as they are; what is unknown stays as it is, and is
+// INTERNAL to a client.
+func translate(err error) error {
+	if err == nil || fault.All(err) != nil {
+		return err
+	}
+	switch {
+	case errors.Is(err, pgconn.ErrCommitUnknown):
+		return fault.New(fault.Unavailable,
+			"The connection to the database was lost while saving: read again whether the change was made.").Because(err)
+	case pgconn.Unavailable(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone):
+		return unavailable.Because(err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return timedOut.Because(err)
+	}
+	if postgres, ok := errors.AsType[pgdriver.Error](err); ok {
+		return translatePostgres(postgres, err)
+	}
+	return err
+}
+
+var (
+	timedOut    = &fault.Error{Code: fault.Timeout, Message: "The request took too long and was stopped.", Retryable: true}
+	unavailable = &fault.Error{Code: fault.Unavailable, Message: "The database cannot be reached at the moment.", Retryable: true}
+	conflicting = &fault.Error{Code: fault.Unavailable, Message: "Other changes were made at the same time; try again.", Retryable: true}
+)
+
+func translatePostgres(postgres pgdriver.Error, err error) error {
+	switch state := postgres.Field('C'); state {
+	case stateUniqueViolation, stateForeignKeyViolation:
+		if known := constraintFaults[postgres.Field('n')]; known != nil {
+			return known.Because(err)
+		}
+		if state == stateUniqueViolation {
+			return fault.New(fault.Conflict, "There is already such a thing.").Because(err)
+		}
+		return fault.New(fault.BadReference, "Something that the input names is not there, or is still in use.").Because(err)
+	case stateSerialization, stateDeadlock:
+		return conflicting.Because(err)
+	case stateQueryCanceled:
+		return timedOut.Because(err)
+	default:
+		return err
+	}
+}
+
+func isTxConflict(err error) bool {
+	postgres, ok := errors.AsType[pgdriver.Error](err)
+	if !ok {
+		return false
+	}
+	state := postgres.Field('C')
+	return state == stateSerialization || state == stateDeadlock
+}

@@ -1,0 +1,186 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+func projectUUID(p *model.Project) uuid.UUID { return uuid.UUID(p.ID) }
+
+var projectOrders = map[model.ProjectOrderField]order[model.Project]{
+	model.ProjectsByName: byText("name", func(p *model.Project) string { return p.Name }, projectUUID),
+	model.ProjectsByCreatedAt: byTime("created_at",
+		func(p *model.Project) time.Time { return p.CreatedAt }, projectUUID),
+}
+
+func (r Reader) projects(f *model.ProjectFilter) func() *bun.SelectQuery {
+	return func() *bun.SelectQuery {
+		q := from[model.Project](r)
+		if f != nil && f.OwnerID != nil {
+			q = q.Where("?TableAlias.owner_id = ?", *f.OwnerID)
+		}
+		return q
+	}
+}
+
+// Projects lists the projects that the viewer may see.
+func (r Reader) Projects(
+	ctx context.Context, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
+) (*model.ProjectConnection, error) {
+	p, err := newPage(args, projectOrders[by.Field], by.Direction)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, p, r.projects(f))
+}
+
+// ProjectsByOwner lists each user's projects.
+func (r Reader) ProjectsByOwner(
+	ctx context.Context, owners []model.UserID, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
+) (map[model.UserID]*model.ProjectConnection, error) {
+	return projectLists(ctx, r, owners, args, f, by, "owner_id", func(p *model.Project) model.UserID { return p.OwnerID })
+}
+
+// ProjectsByCompany lists each company's projects.
+func (r Reader) ProjectsByCompany(
+	ctx context.Context, companies []model.CompanyID, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
+) (map[model.CompanyID]*model.ProjectConnection, error) {
+	return projectLists(ctx, r, companies, args, f, by, "company_id",
+		func(p *model.Project) model.CompanyID { return p.CompanyID })
+}
+
+func projectLists[K model.ID](
+	ctx context.Context, r Reader, parents []K, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
+	column string, parent func(*model.Project) K,
+) (map[K]*model.ProjectConnection, error) {
+	p, err := newPage(args, projectOrders[by.Field], by.Direction)
+	if err != nil {
+		return nil, err
+	}
+	return lists(ctx, r, p, parents, column, parent, r.projects(f))
+}
+
+// ProjectsByIDs reads projects in any order; those not there or not visible are left out.
+func (r Reader) ProjectsByIDs(ctx context.Context, ids []model.ProjectID) ([]*model.Project, error) {
+	return byIDs[model.Project](ctx, r.projects(nil)(), ids)
+}
+
+func (tx *Tx) lockProject(ctx context.Context, id model.ProjectID, expected *int32) (*model.Project, error) {
+	project, err := lock(ctx, tx.projects(nil)(), "project", id, expected,
+		func(p *model.Project) int32 { return p.Version })
+	if err != nil {
+		return nil, err
+	}
+	return project, tx.mayChange("project", project.OwnerID, project.CompanyID)
+}
+
+// CreateProject adds a project of the viewer, or of the owner that the input names.
+func (tx *Tx) CreateProject(ctx context.Context, in model.CreateProjectInput) (*model.Project, error) {
+	owner, company, err := tx.owner(ctx, in.OwnerID)
+	if err != nil {
+		return nil, fmt.Errorf("create project: %w", err)
+	}
+	project := &model.Project{
+		ID: model.NewID[model.ProjectID](), CompanyID: company, OwnerID: owner, Name: in.Name, ClientName: in.ClientName,
+	}
+	if err := insert(ctx, tx, project); err != nil {
+		return nil, fmt.Errorf("create project: %w", err)
+	}
+	return project, tx.record(ctx, model.ProjectCreated,
+		entry{project.AuditSubject(), map[string]any{"name": project.Name, "clientName": project.ClientName}})
+}
+
+// UpdateProject changes what the input names.
+func (tx *Tx) UpdateProject(ctx context.Context, in model.UpdateProjectInput) (*model.Project, error) {
+	project, err := tx.lockProject(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return nil, wrap(err, "update project", in.ID)
+	}
+	if in.OwnerID != nil && *in.OwnerID != project.OwnerID && !tx.viewer.Manages(&project.CompanyID) {
+		return nil, errOnlyOwn
+	}
+	var c changes
+	set(&c, "owner_id", &project.OwnerID, in.OwnerID) // its foreign key keeps it in the company
+	set(&c, "name", &project.Name, in.Name)
+	set(&c, "client_name", &project.ClientName, in.ClientName)
+	if in.Archived != nil && *in.Archived != (project.ArchivedAt != nil) {
+		var at *time.Time
+		if *in.Archived {
+			now := time.Now().UTC().Truncate(time.Microsecond)
+			at = &now
+		}
+		setNull(&c, "archived_at", &project.ArchivedAt, at)
+	}
+	if len(c.columns) == 0 {
+		return project, nil
+	}
+	if err := save(ctx, tx, project, &project.Version, c); err != nil {
+		return nil, wrap(err, "update project", in.ID)
+	}
+	return project, tx.record(ctx, model.ProjectUpdated, entry{project.AuditSubject(), c.details})
+}
+
+// DeletedProject says what went with a project, and what stays.
+type DeletedProject struct{ DocumentsDeleted, DocumentsKept int32 }
+
+// DeleteProject removes a project; its documents go with it, or stay without a project.
+func (tx *Tx) DeleteProject(ctx context.Context, in model.DeleteProjectInput) (*DeletedProject, error) {
+	project, err := tx.lockProject(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return nil, wrap(err, "delete project", in.ID)
+	}
+	var gone DeletedProject
+	if in.Documents == model.DeleteDocuments {
+		gone.DocumentsDeleted, err = tx.deleteDocumentsOf(ctx, project)
+	} else {
+		gone.DocumentsKept, err = tx.detachDocumentsOf(ctx, project)
+	}
+	if err != nil {
+		return nil, wrap(err, "delete project", in.ID)
+	}
+	if err := remove(ctx, tx, project); err != nil {
+		return nil, wrap(err, "delete project", in.ID)
+	}
+	return &gone, tx.record(ctx, model.ProjectDeleted, entry{project.AuditSubject(), map[string]any{
+		"name": project.Name, "documentsDeleted": gone.DocumentsDeleted, "documentsKept": gone.DocumentsKept,
+	}})
+}
+
+// deleteDocumentsOf removes the project's documents. A MEMBER's project may hold a colleague's documents, which are not
+// the MEMBER's to delete.
+func (tx *Tx) deleteDocumentsOf(ctx context.Context, project *model.Project) (int32, error) {
+	documents, err := all[model.Document](ctx, tx.documents(nil)().
+		Where("?TableAlias.project_id = ?", project.ID).For("UPDATE"))
+	if err != nil || len(documents) == 0 {
+		return 0, err
+	}
+	entries := make([]entry, len(documents))
+	for i, document := range documents {
+		if tx.mayChange("document", document.OwnerID, document.CompanyID) != nil {
+			return 0, fault.Denied("The project has documents of others, which only they or a MANAGER may delete.")
+		}
+		entries[i] = entry{document.AuditSubject(), map[string]any{"name": document.Name}}
+	}
+	if _, err := tx.db.NewDelete().Model(&documents).WherePK().Exec(ctx); err != nil {
+		return 0, err
+	}
+	return int32(len(documents)), tx.record(ctx, model.DocumentDeleted, entries...)
+}
+
+func (tx *Tx) detachDocumentsOf(ctx context.Context, project *model.Project) (int32, error) {
+	result, err := tx.db.NewUpdate().Model((*model.Document)(nil)).
+		Set("project_id = NULL").Set("version = version + 1").Set("updated_at = now()").
+		Where("project_id = ?", project.ID).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	count, err := result.RowsAffected()
+	return int32(count), err
+}

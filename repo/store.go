@@ -1,0 +1,159 @@
+// Package repo holds every SQL statement of the product. A Reader reads as one viewer; writes exist on a Tx alone.
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"dossier/internal/pgconn"
+	"dossier/model"
+)
+
+// Store is the database of the product.
+type Store struct {
+	db *bun.DB
+}
+
+// New makes a store over a pool. Hooks see every statement.
+func New(pool *sql.DB, hooks ...bun.QueryHook) *Store {
+	db := bun.NewDB(pool, pgdialect.New(), bun.WithDiscardUnknownColumns())
+	for _, hook := range hooks {
+		db.AddQueryHook(hook)
+	}
+	return &Store{db: db}
+}
+
+// Ping checks that the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, "SELECT 1")
+	return translate(err)
+}
+
+// Reader reads what one viewer may see. Every read goes through scope.
+type Reader struct {
+	db     bun.IDB
+	viewer model.Viewer
+}
+
+// Reader gives the reader of this viewer.
+func (s *Store) Reader(viewer model.Viewer) Reader { return Reader{db: s.db, viewer: viewer} }
+
+// system is the platform itself: it sees everything, and is no user.
+var system = model.Viewer{Role: model.RoleAdmin}
+
+// System gives the one unscoped reader, for sign-in, jobs and seed.
+func (s *Store) System() Reader { return s.Reader(system) }
+
+// SystemTx is InTx for sign-in, jobs and seed: unscoped, and its audit entries have no actor.
+func (s *Store) SystemTx(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	return s.InTx(ctx, system, fn)
+}
+
+// scope narrows a query to the rows of the viewer's company; staff see all. Nobody sees nothing.
+func (r Reader) scope(q *bun.SelectQuery, column string) *bun.SelectQuery {
+	if r.viewer.IsStaff() {
+		return q
+	}
+	return q.Where("?TableAlias.? = ?", bun.Ident(column), r.viewer.CompanyID)
+}
+
+// from selects the rows of a tenant table that the viewer may see.
+func from[T any](r Reader) *bun.SelectQuery {
+	return r.scope(r.db.NewSelect().Model((*T)(nil)), "company_id")
+}
+
+// Tx is a transaction of one viewer: it reads as a Reader does, over the same transaction, and is the only type that
+// writes.
+type Tx struct {
+	Reader
+}
+
+// txTriesMax bounds how often a transaction is run that PostgreSQL ended for a conflict with another one.
+const txTriesMax = 4
+
+// txRetryPause is the mean pause before the first retry; it doubles from one to the next.
+const txRetryPause = 10 * time.Millisecond
+
+// InTx runs fn in a transaction: what it returns nil for is committed, anything else is rolled back. A serialization
+// failure or deadlock (40001, 40P01) is retried; a COMMIT whose outcome is unknown is not. fn makes no network or blob
+// call, and its effects outside of the transaction wait until InTx has returned.
+func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.Context, *Tx) error) error {
+	for try := 1; ; try++ {
+		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+			return fn(ctx, &Tx{Reader{db: tx, viewer: viewer}})
+		})
+		if try == txTriesMax || !isTxConflict(err) || errors.Is(err, pgconn.ErrCommitUnknown) {
+			return translate(err)
+		}
+		pause := txRetryPause << (try - 1)
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return translate(ctx.Err())
+		}
+	}
+}
+
+// Do is InTx for a function that gives a value. The value is zero when there is an error.
+func Do[T any](ctx context.Context, s *Store, viewer model.Viewer, fn func(context.Context, *Tx) (T, error)) (T, error) {
+	var value T
+	err := s.InTx(ctx, viewer, func(ctx context.Context, tx *Tx) (err error) {
+		value, err = fn(ctx, tx)
+		return err
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return value, nil
+}
+
+// all runs a select and joins its rows into one batch.
+func all[T any, P model.Row[T]](ctx context.Context, q *bun.SelectQuery) ([]*T, error) {
+	var rows []*T
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, translate(err)
+	}
+	return model.Join[T, P](rows), nil
+}
+
+// byIDs reads rows by their ids, in any order; ids that are not there or not visible are left out.
+func byIDs[T any, P model.Row[T], K model.ID](ctx context.Context, q *bun.SelectQuery, ids []K) ([]*T, error) {
+	return all[T, P](ctx, q.Where("?TableAlias.id IN (?)", bun.In(ids)))
+}
+
+// insert adds rows in one statement; defaults of the database are read back.
+func insert[T any, P model.Row[T]](ctx context.Context, tx *Tx, rows ...*T) error {
+	if _, err := tx.db.NewInsert().Model(&rows).Returning("*").Exec(ctx); err != nil {
+		return err
+	}
+	model.Join[T, P](rows)
+	return nil
+}
+
+// remove deletes a row by its primary key.
+func remove[T any](ctx context.Context, tx *Tx, row *T) error {
+	_, err := tx.db.NewDelete().Model(row).WherePK().Exec(ctx)
+	return err
+}
+
+func wrap(err error, operation string, id fmt.Stringer) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", operation, id, err)
+}
+
+// IsEmpty reports whether there is neither a company nor a user.
+func (r Reader) IsEmpty(ctx context.Context) (bool, error) {
+	var empty bool
+	err := r.db.NewRaw("SELECT NOT EXISTS (SELECT FROM companies) AND NOT EXISTS (SELECT FROM users)").Scan(ctx, &empty)
+	return empty, translate(err)
+}

@@ -1,0 +1,284 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+func userUUID(u *model.User) uuid.UUID { return uuid.UUID(u.ID) }
+
+var userOrders = map[model.UserOrderField]order[model.User]{
+	model.UsersByName:      byText("name", func(u *model.User) string { return u.Name }, userUUID),
+	model.UsersByCreatedAt: byTime("created_at", func(u *model.User) time.Time { return u.CreatedAt }, userUUID),
+}
+
+func (r Reader) users(f *model.UserFilter) func() *bun.SelectQuery {
+	return func() *bun.SelectQuery {
+		q := from[model.User](r)
+		if f == nil {
+			return q
+		}
+		if f.CompanyID != nil {
+			q = q.Where("?TableAlias.company_id = ?", *f.CompanyID)
+		}
+		if f.Search != nil && *f.Search != "" {
+			pattern := likePattern(*f.Search)
+			q = q.Where("(?TableAlias.name ILIKE ? OR ?TableAlias.email ILIKE ?)", pattern, pattern)
+		}
+		return q
+	}
+}
+
+// Users lists the users that the viewer may see.
+func (r Reader) Users(
+	ctx context.Context, args model.PageArgs, f *model.UserFilter, by model.UserOrder,
+) (*model.UserConnection, error) {
+	p, err := newPage(args, userOrders[by.Field], by.Direction)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, p, r.users(f))
+}
+
+// UsersByCompany lists each company's users.
+func (r Reader) UsersByCompany(
+	ctx context.Context, companies []model.CompanyID, args model.PageArgs, f *model.UserFilter, by model.UserOrder,
+) (map[model.CompanyID]*model.UserConnection, error) {
+	p, err := newPage(args, userOrders[by.Field], by.Direction)
+	if err != nil {
+		return nil, err
+	}
+	return lists(ctx, r, p, companies, "company_id", func(u *model.User) model.CompanyID { return *u.CompanyID }, r.users(f))
+}
+
+// UsersByIDs reads users in any order; those not there or not visible are left out.
+func (r Reader) UsersByIDs(ctx context.Context, ids []model.UserID) ([]*model.User, error) {
+	return byIDs[model.User](ctx, r.users(nil)(), ids)
+}
+
+// UserByEmail finds a user by the whole address, whatever its case.
+func (r Reader) UserByEmail(ctx context.Context, email string) (*model.User, error) {
+	users, err := all[model.User](ctx, r.users(nil)().Where("lower(?TableAlias.email) = lower(?)", email))
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, fault.Missing("user")
+	}
+	return users[0], nil
+}
+
+func (tx *Tx) lockUser(ctx context.Context, id model.UserID, expected *int32) (*model.User, error) {
+	return lock(ctx, tx.users(nil)(), "user", id, expected, func(u *model.User) int32 { return u.Version })
+}
+
+// CreateUser adds a user; the password comes hashed, nil for none.
+func (tx *Tx) CreateUser(ctx context.Context, in model.CreateUserInput, passwordHash *string) (*model.User, error) {
+	company, err := tx.companyForUser(in)
+	if err != nil {
+		return nil, err
+	}
+	user := &model.User{
+		ID: model.NewID[model.UserID](), CompanyID: company, Name: in.Name, Email: in.Email,
+		PasswordHash: passwordHash, Role: in.Role, Image: in.Image,
+	}
+	if err := insert(ctx, tx, user); err != nil {
+		return nil, fmt.Errorf("create user: %w", err)
+	}
+	return user, tx.record(ctx, model.UserCreated,
+		entry{user.AuditSubject(), map[string]any{"name": user.Name, "email": user.Email, "role": user.Role}})
+}
+
+// companyForUser says which company a new user joins. Another company is, to a MANAGER, a company that is not there.
+func (tx *Tx) companyForUser(in model.CreateUserInput) (*model.CompanyID, error) {
+	if !tx.viewer.Role.AtLeast(in.Role) {
+		return nil, fault.Denied("You may not give the role %s.", in.Role)
+	}
+	if tx.viewer.IsStaff() {
+		if in.CompanyID == nil && in.Role != model.RoleAdmin {
+			return nil, fault.Invalid([]string{"companyId"}, "is required: only an ADMIN belongs to no company.")
+		}
+		return in.CompanyID, nil
+	}
+	if in.CompanyID != nil && *in.CompanyID != *tx.viewer.CompanyID {
+		return nil, constraintFaults["users_company_id_fkey"]
+	}
+	return tx.viewer.CompanyID, nil
+}
+
+// mayChangeUser lets everyone change themselves, and a MANAGER the users of the company.
+func (tx *Tx) mayChangeUser(user *model.User) error {
+	if tx.viewer.UserID == user.ID || tx.viewer.Manages(user.CompanyID) {
+		return nil
+	}
+	return fault.Denied("Only the user or a MANAGER of the company may change the user.")
+}
+
+// UpdateUser changes what the input names. A new address is not verified.
+func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.User, error) {
+	user, err := tx.lockUser(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return nil, wrap(err, "update user", in.ID)
+	}
+	if err := tx.mayChangeUser(user); err != nil {
+		return nil, err
+	}
+	var c changes
+	set(&c, "name", &user.Name, in.Name)
+	if in.Email != nil && *in.Email != user.Email {
+		set(&c, "email", &user.Email, in.Email)
+		setNull(&c, "email_verified_at", &user.EmailVerifiedAt, nil)
+	}
+	if image, ok := in.Image.ValueOK(); ok {
+		setNull(&c, "image", &user.Image, image)
+	}
+	if len(c.columns) == 0 {
+		return user, nil
+	}
+	if err := save(ctx, tx, user, &user.Version, c); err != nil {
+		return nil, wrap(err, "update user", in.ID)
+	}
+	return user, tx.record(ctx, model.UserUpdated, entry{user.AuditSubject(), c.details})
+}
+
+// DeleteUser removes a user, whose sessions end with it, and gives what the user owned to the new owner.
+func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.Reassigned, error) {
+	user, err := tx.lockUser(ctx, in.ID, in.ExpectedVersion)
+	if err != nil {
+		return nil, wrap(err, "delete user", in.ID)
+	}
+	if user.ID == tx.viewer.UserID {
+		return nil, fault.New(fault.Conflict, "You cannot delete yourself.").At("id")
+	}
+	reassigned, err := tx.reassign(ctx, user, in.NewOwnerID)
+	if err != nil {
+		return nil, wrap(err, "delete user", in.ID)
+	}
+	if err := remove(ctx, tx, user); err != nil {
+		return nil, wrap(err, "delete user", in.ID)
+	}
+	return reassigned, tx.record(ctx, model.UserDeleted,
+		entry{user.AuditSubject(), withOwner(map[string]any{"name": user.Name, "email": user.Email}, in.NewOwnerID, reassigned)})
+}
+
+// TransferUser moves a user to another company. What the user owns stays, as the new owner's; the sessions end.
+func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*model.User, *model.Reassigned, error) {
+	user, err := tx.lockUser(ctx, in.UserID, nil)
+	if err != nil {
+		return nil, nil, wrap(atField(err, "userId"), "transfer user", in.UserID)
+	}
+	if user.CompanyID == nil {
+		return nil, nil, fault.Invalid([]string{"userId"}, "is platform staff, who belong to no company.")
+	}
+	if *user.CompanyID == in.CompanyID {
+		return nil, nil, fault.New(fault.Conflict, "The user is in that company already.").At("companyId")
+	}
+	reassigned, err := tx.reassign(ctx, user, in.NewOwnerID)
+	if err != nil {
+		return nil, nil, wrap(err, "transfer user", in.UserID)
+	}
+	left := *user
+	var c changes
+	setNull(&c, "company_id", &user.CompanyID, &in.CompanyID)
+	if err := save(ctx, tx, user, &user.Version, c); err != nil {
+		return nil, nil, wrap(err, "transfer user", in.UserID)
+	}
+	if err := tx.endSessions(ctx, user.ID); err != nil {
+		return nil, nil, wrap(err, "transfer user", in.UserID)
+	}
+	details := withOwner(map[string]any{"fromCompanyId": left.CompanyID.String(), "toCompanyId": in.CompanyID.String()},
+		in.NewOwnerID, reassigned)
+	return user, reassigned, tx.record(ctx, model.UserTransferred,
+		entry{left.AuditSubject(), details}, entry{user.AuditSubject(), details})
+}
+
+func withOwner(details map[string]any, newOwner *model.UserID, reassigned *model.Reassigned) map[string]any {
+	if newOwner != nil {
+		details["newOwnerId"] = newOwner.String()
+		details["projects"], details["documents"] = reassigned.Projects, reassigned.Documents
+	}
+	return details
+}
+
+// reassign gives what the user owns to the new owner, a user of the same company. Without one the user must own nothing.
+func (tx *Tx) reassign(ctx context.Context, user *model.User, newOwner *model.UserID) (*model.Reassigned, error) {
+	if newOwner == nil {
+		return &model.Reassigned{}, tx.ownsNothing(ctx, user.ID)
+	}
+	heirs, err := all[model.User](ctx, tx.users(nil)().
+		Where("?TableAlias.id = ? AND ?TableAlias.company_id = ?", *newOwner, user.CompanyID).For("KEY SHARE"))
+	if err != nil {
+		return nil, err
+	}
+	if len(heirs) == 0 {
+		return nil, fault.New(fault.BadReference, "There is no such user in the company.").At("newOwnerId")
+	}
+	var r model.Reassigned
+	if r.Projects, err = giveTo[model.Project](ctx, tx, user.ID, *newOwner); err != nil {
+		return nil, err
+	}
+	r.Documents, err = giveTo[model.Document](ctx, tx, user.ID, *newOwner)
+	return &r, err
+}
+
+func giveTo[T any](ctx context.Context, tx *Tx, from, to model.UserID) (int32, error) {
+	result, err := tx.db.NewUpdate().Model((*T)(nil)).
+		Set("owner_id = ?", to).Set("version = version + 1").Set("updated_at = now()").
+		Where("owner_id = ?", from).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	count, err := result.RowsAffected()
+	return int32(count), err
+}
+
+func (tx *Tx) ownsNothing(ctx context.Context, user model.UserID) error {
+	var owned model.Reassigned
+	err := tx.db.NewRaw(`SELECT
+		(SELECT count(*) FROM projects WHERE owner_id = ?0) AS projects,
+		(SELECT count(*) FROM documents WHERE owner_id = ?0) AS documents`, user).Scan(ctx, &owned)
+	if err != nil || owned == (model.Reassigned{}) {
+		return err
+	}
+	return fault.New(fault.Conflict, "The user owns %d projects and %d documents: name who takes them over.",
+		owned.Projects, owned.Documents).At("newOwnerId")
+}
+
+// atField blames a fault on another input field than usual.
+func atField(err error, path ...string) error {
+	if faults := fault.All(err); len(faults) == 1 {
+		return faults[0].At(path...)
+	}
+	return err
+}
+
+// owner says who owns a new row: the viewer, or the user that a MANAGER or ADMIN names. It gives the owner's company.
+func (tx *Tx) owner(ctx context.Context, named *model.UserID) (model.UserID, model.CompanyID, error) {
+	if named == nil || *named == tx.viewer.UserID {
+		if tx.viewer.CompanyID == nil {
+			return model.UserID{}, model.CompanyID{},
+				fault.Invalid([]string{"ownerId"}, "is required: an ADMIN belongs to no company and owns nothing.")
+		}
+		return tx.viewer.UserID, *tx.viewer.CompanyID, nil
+	}
+	owners, err := tx.UsersByIDs(ctx, []model.UserID{*named})
+	if err != nil {
+		return model.UserID{}, model.CompanyID{}, err
+	}
+	if len(owners) == 0 || owners[0].CompanyID == nil {
+		return model.UserID{}, model.CompanyID{}, constraintFaults["projects_owner_id_fkey"]
+	}
+	if !tx.viewer.Manages(owners[0].CompanyID) {
+		return model.UserID{}, model.CompanyID{}, errOnlyOwn
+	}
+	return owners[0].ID, *owners[0].CompanyID, nil
+}
+
+var errOnlyOwn = fault.Denied("Only a MANAGER or an ADMIN may name someone else as the owner.")

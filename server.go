@@ -1,0 +1,136 @@
+// Dossier is a GraphQL API server for companies that write bids.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"dossier/graph"
+	"dossier/internal/auth"
+	"dossier/internal/config"
+	"dossier/internal/web"
+)
+
+//go:embed schema.graphqls
+var schema string
+
+// commands are what the program does; each has --help.
+type commands struct {
+	Serve   serveCommand   `cmd:"" default:"1" help:"Serve the API. Without POSTGRES_URL it runs a PostgreSQL of its own."`
+	Migrate migrateCommand `cmd:"" help:"Change the database's schema."`
+	Seed    seedCommand    `cmd:"" help:"Load the demo data into an empty database."`
+	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	command := kong.Parse(&commands{}, kong.Name("dossier"), kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Description("The GraphQL API of Dossier. Environment variables configure it: see .env.example."))
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "dossier:", err)
+		os.Exit(1)
+	}
+}
+
+// Limits of the listener. A slow client holds a connection no longer than these.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	headerBytesMax    = 64 << 10
+	shutdownTimeout   = 15 * time.Second
+)
+
+type serveCommand struct{}
+
+// Run serves until the context ends.
+func (serveCommand) Run(ctx context.Context) error {
+	started := time.Now()
+	c, logger, err := start()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("cannot listen on HTTP_ADDR %s: %w", c.HTTPAddr, cause(err))
+	}
+	defer listener.Close()
+	db, err := openDatabase(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+
+	server := newServer(c, db, logger)
+	failed := make(chan error, 2)
+	go func() { failed <- server.Serve(listener) }()
+	go func() {
+		if err := db.prepare(ctx, c); err != nil {
+			failed <- err
+			return
+		}
+		if ctx.Err() == nil {
+			welcome(c, db, time.Since(started))
+		}
+	}()
+	select {
+	case err = <-failed:
+	case <-db.gaveUp():
+		err = fmt.Errorf("the database that the program ran has stopped: %w", db.embedded.Err())
+	case <-ctx.Done():
+	}
+	return errors.Join(err, shutDown(server))
+}
+
+// newServer puts the parts together.
+func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server {
+	sessions := auth.Sessions{Store: db.store}
+	router := web.Config{
+		GraphQL: graph.NewHandler(graph.Config{
+			Store: db.store, Sessions: sessions, Logger: logger,
+			Limits: graph.DefaultLimits, Timeout: graph.DefaultTimeout, Explorable: *c.Introspection,
+		}),
+		Authenticate:   sessions.Viewer,
+		Readiness:      db.readiness,
+		Playground:     *c.Playground,
+		CORSOrigins:    c.CORSOrigins,
+		TrustedProxies: c.TrustedProxies,
+		Logger:         logger,
+	}
+	if *c.Introspection {
+		router.Schema = schema
+	}
+	return &http.Server{
+		Handler:           web.NewRouter(router),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytesMax,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// shutDown lets requests in flight finish, within a deadline.
+func shutDown(server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests were cut off: %w", err)
+	}
+	return nil
+}
