@@ -32,7 +32,12 @@ func splitUserErrors(err error) ([]model.UserError, error) {
 		if !userErrorCodes[f.Code] {
 			return []model.UserError{}, err
 		}
-		userErrors = append(userErrors, model.UserError{Code: model.ErrorCode(f.Code), Field: f.Field, Message: f.Message})
+		about := ""
+		if len(f.Field) > 0 {
+			about = f.Field[len(f.Field)-1]
+		}
+		userErrors = append(userErrors,
+			model.UserError{Code: model.ErrorCode(f.Code), Field: f.Field, Message: f.Sentence(about)})
 	}
 	if len(userErrors) == 0 {
 		return userErrors, err
@@ -83,20 +88,19 @@ func presentFault(shown *gqlerror.Error, faults []*fault.Error, located *gqlerro
 	first := faults[0]
 	messages := make([]string, len(faults))
 	for i, f := range faults {
-		messages[i] = f.Message
-	}
-	shown.Message = strings.Join(messages, " ")
-	shown.Extensions = map[string]any{"code": first.Code}
-	argument := strings.Join(first.Field, ".")
-	if argument == "" && located != nil && first.Code == fault.BadUserInput {
-		argument = argumentName(located.Path, shown.Path)
-	}
-	if argument != "" {
-		shown.Extensions["argument"] = argument
-		if !strings.HasPrefix(shown.Message, argument) && !strings.HasSuffix(argument, "."+firstWord(shown.Message)) {
-			shown.Message = argument + " " + shown.Message
+		argument := strings.Join(f.Field, ".")
+		if argument == "" && located != nil && f.Code == fault.BadUserInput {
+			argument = argumentName(located.Path, shown.Path)
+		}
+		messages[i] = f.Sentence(argument)
+		if i == 0 {
+			shown.Extensions = map[string]any{"code": f.Code}
+			if argument != "" {
+				shown.Extensions["argument"] = argument
+			}
 		}
 	}
+	shown.Message = strings.Join(messages, " ")
 	if first.Retryable {
 		shown.Extensions["retryable"] = true
 	}
@@ -107,11 +111,6 @@ func presentFault(shown *gqlerror.Error, faults []*fault.Error, located *gqlerro
 		shown.Extensions["limit"] = first.Limit
 	}
 	return shown
-}
-
-func firstWord(text string) string {
-	word, _, _ := strings.Cut(text, " ")
-	return word
 }
 
 // argumentName gives what of an error's path lies below the field: the argument, as documents[3].name.

@@ -34,7 +34,7 @@ func (p PageArgs) Size() (size int, backward bool, err error) {
 	case asked == nil:
 		return PageSizeDefault, false, nil
 	case *asked < 1:
-		return 0, false, fault.Invalid([]string{name}, "%s must be between 1 and %d.", name, PageSizeMax)
+		return 0, false, fault.Invalid([]string{name}, "must be between 1 and %d.", PageSizeMax)
 	case *asked > PageSizeMax:
 		return 0, false, fault.Exceeded("page_size", PageSizeMax, int(*asked)).At(name)
 	}

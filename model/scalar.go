@@ -94,6 +94,9 @@ func (j JSON) MarshalGQL(w io.Writer) { _, _ = w.Write(j) }
 // UnmarshalGQL refuses: no argument of this API is free-form.
 func (j *JSON) UnmarshalGQL(any) error { return malformed("cannot be given as an argument.") }
 
+// MarshalJSON keeps Bun from encoding it again.
+func (j JSON) MarshalJSON() ([]byte, error) { return j, nil }
+
 // Scan reads a jsonb column.
 func (j *JSON) Scan(src any) error {
 	switch src := src.(type) {

@@ -51,7 +51,7 @@ func (o order[T]) decode(argument string, cursor *string) (*place, error) {
 	if cursor == nil {
 		return nil, nil
 	}
-	malformed := fault.Invalid([]string{argument}, "%s is not a cursor of this list and sort.", argument)
+	malformed := fault.Invalid([]string{argument}, "is not a cursor of this list and sort.")
 	if len(*cursor) > cursorLengthMax {
 		return nil, malformed
 	}

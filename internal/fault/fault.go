@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Code is the machine-readable kind of an error, as clients see it in `extensions.code` and `UserError.code`.
@@ -78,6 +79,14 @@ func (e *Error) Because(cause error) *Error {
 // New makes a fault of this code.
 func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Sentence is the message for a person. A message that starts in lower case goes on from the name of what it is about.
+func (e *Error) Sentence(about string) string {
+	if about == "" || e.Message == "" || !unicode.IsLower(rune(e.Message[0])) {
+		return e.Message
+	}
+	return about + " " + e.Message
 }
 
 // Missing says that the thing is not there, or not visible: the two look the same.
