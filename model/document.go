@@ -67,7 +67,7 @@ type Document struct {
 	Status        DocumentStatus
 	ContentType   string
 	SizeBytes     int64
-	SHA256        []byte `bun:"sha256"`
+	SHA256        Hash `bun:"sha256"`
 	ContainerName *string
 	BlobName      *string
 	ErrorCode     *string
@@ -225,3 +225,6 @@ type DeleteDocumentPayload struct {
 	DeletedDocumentID *DocumentID
 	UserErrors        []UserError
 }
+
+// Hash is a SHA-256 hash; nil while it is not known.
+type Hash []byte

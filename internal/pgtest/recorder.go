@@ -52,13 +52,6 @@ func (r *Recorder) FailAt(n int) {
 	r.statements, r.failAt = nil, n
 }
 
-// Failed reports whether the statement that was to fail has come.
-func (r *Recorder) Failed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failAt == 0
-}
-
 // Statements gives what was sent since the last reset. What checks credentials is sent before an operation begins;
 // with inOperation it is left out.
 func (r *Recorder) Statements(inOperation bool) []string {

@@ -1,0 +1,135 @@
+package repo_test
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"testing"
+
+	"dossier/internal/pgtest"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// fill adds rows straight in SQL: 100 companies, 20,000 users, 10,000 projects,
+// 20,000 documents and as many audit entries.
+func fill(t testing.TB, pool *sql.DB) {
+	t.Helper()
+	for _, statement := range []string{
+		`INSERT INTO companies (id, name) SELECT md5('c' || i)::uuid, 'Company ' || i FROM generate_series(0, 99) i`,
+		`INSERT INTO users (id, company_id, name, email, role, created_at)
+			SELECT md5('u' || i)::uuid, md5('c' || i % 100)::uuid, 'Name ' || md5('n' || i), 'user' || i || '@mail.example',
+				'MEMBER', now() - i * interval '1 minute' FROM generate_series(0, 19999) i`,
+		`INSERT INTO projects (id, company_id, owner_id, name, client_name, created_at)
+			SELECT md5('p' || i)::uuid, md5('c' || i % 100)::uuid, md5('u' || i % 20000)::uuid, 'Project ' || md5('' || i), 'Client',
+				now() - i * interval '1 minute' FROM generate_series(0, 9999) i`,
+		`INSERT INTO documents (id, company_id, owner_id, project_id, name, status, content_type, size_bytes, created_at, updated_at)
+			SELECT md5('d' || i)::uuid, md5('c' || i % 100)::uuid, md5('u' || i % 20000)::uuid, md5('p' || i % 10000)::uuid,
+				'Document', 'READY', 'application/pdf', 1, now() - i * interval '1 minute', now() - i * interval '1 second'
+			FROM generate_series(0, 19999) i`,
+		`INSERT INTO audit_log (id, company_id, action, actor_id, subject_type, subject_id, created_at)
+			SELECT md5('a' || i)::uuid, md5('c' || i % 100)::uuid, 'USER_UPDATED', md5('u' || i % 20000)::uuid, 'user',
+				md5('u' || i)::uuid, now() - i * interval '1 minute' FROM generate_series(0, 19999) i`,
+		`ANALYZE`,
+	} {
+		if _, err := pool.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// explain gives the plans of the SELECTs that fn sends, each below its statement, planned with these settings.
+func explain(t testing.TB, db *pgtest.DB, settings string, fn func(context.Context)) []string {
+	t.Helper()
+	db.SQL.Reset()
+	fn(t.Context())
+	conn := must[*sql.Conn](t)(db.Pool.Conn(t.Context()))
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+	var plans []string
+	for _, statement := range db.SQL.Statements(false) {
+		rows := must[*sql.Rows](t)(conn.QueryContext(t.Context(), "EXPLAIN "+statement))
+		plan := statement + "\n"
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				t.Fatal(err)
+			}
+			plan += line + "\n"
+		}
+		rows.Close()
+		plans = append(plans, plan)
+	}
+	return plans
+}
+
+// everyList asks for a page of each list in each order, as the reader.
+func everyList(t testing.TB, ctx context.Context, r repo.Reader, direction model.OrderDirection) {
+	t.Helper()
+	check := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	companies, users, projects := []model.CompanyID{{1}, {2}}, []model.UserID{{1}, {2}}, []model.ProjectID{{1}, {2}}
+	for _, f := range []model.CompanyOrderField{model.CompaniesByName, model.CompaniesByCreatedAt} {
+		check(r.Companies(ctx, first(20), model.CompanyOrder{Field: f, Direction: direction}))
+	}
+	for _, f := range []model.UserOrderField{model.UsersByName, model.UsersByCreatedAt} {
+		by := model.UserOrder{Field: f, Direction: direction}
+		check(r.Users(ctx, first(20), nil, by))
+		check(r.UsersByCompany(ctx, companies, first(20), nil, by))
+	}
+	for _, f := range []model.ProjectOrderField{model.ProjectsByName, model.ProjectsByCreatedAt} {
+		by := model.ProjectOrder{Field: f, Direction: direction}
+		check(r.Projects(ctx, first(20), nil, by))
+		check(r.ProjectsByCompany(ctx, companies, first(20), nil, by))
+		check(r.ProjectsByOwner(ctx, users, first(20), nil, by))
+	}
+	for _, f := range []model.DocumentOrderField{model.DocumentsByUpdatedAt, model.DocumentsByCreatedAt} {
+		by := model.DocumentOrder{Field: f, Direction: direction}
+		check(r.Documents(ctx, first(20), nil, by))
+		check(r.DocumentsByCompany(ctx, companies, first(20), nil, by))
+		check(r.DocumentsByOwner(ctx, users, first(20), nil, by))
+		check(r.DocumentsByProject(ctx, projects, first(20), nil, by))
+	}
+	check(r.AuditLog(ctx, first(20), nil))
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fill(t, w.Pool)
+
+	// Where an index has the order, a plan without a sort exists, and is taken when sorts are priced out. A viewer of one
+	// company has one company, found by its key.
+	t.Run("every order of every list has an index", func(t *testing.T) {
+		for _, viewer := range []*model.User{w.admin, w.manager} {
+			for _, direction := range []model.OrderDirection{model.Ascending, model.Descending} {
+				plans := explain(t, w.DB, "SET enable_sort = off; SET enable_incremental_sort = off; SET enable_seqscan = off",
+					func(ctx context.Context) { everyList(t, ctx, w.reader(viewer), direction) })
+				for _, plan := range plans {
+					oneCompany := viewer != w.admin && strings.Contains(plan, `FROM "companies"`)
+					if strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Sort") && !oneCompany {
+						t.Errorf("%s %s:\n%s", viewer.Role, direction, plan)
+					}
+				}
+			}
+		}
+	})
+
+	t.Run("a search of users goes by trigrams", func(t *testing.T) {
+		term, found := "ser19777@", 0
+		plans := explain(t, w.DB, "RESET ALL", func(ctx context.Context) {
+			page := must[*model.UserConnection](t)(w.reader(w.admin).Users(ctx, first(20), &model.UserFilter{Search: &term},
+				model.UserOrder{Field: model.UsersByCreatedAt, Direction: model.Descending}))
+			found = len(page.Nodes)
+		})
+		if found != 1 || len(plans) != 1 || !strings.Contains(plans[0], "users_search_idx") {
+			t.Errorf("%d users found by:\n%s", found, strings.Join(plans, "\n"))
+		}
+	})
+}
