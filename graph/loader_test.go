@@ -1,0 +1,158 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"dossier/internal/fault"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// ownerOf is a relation whose rows are made up, in an order that has nothing to do with the keys'.
+func ownerOf(calls *atomic.Int32, missing model.UserID, fail error) *one[model.Project, model.UserID, model.User] {
+	return &one[model.Project, model.UserID, model.User]{
+		name: "user", key: func(p *model.Project) *model.UserID {
+			if p.Name == "nobody's" {
+				return nil
+			}
+			return &p.OwnerID
+		}, id: userID,
+		read: func(_ repo.Reader, _ context.Context, ids []model.UserID) ([]*model.User, error) {
+			calls.Add(1)
+			var users []*model.User
+			for _, i := range rand.Perm(len(ids)) {
+				if ids[i] != missing {
+					users = append(users, &model.User{ID: ids[i], Name: ids[i].String()})
+				}
+			}
+			return users, fail
+		},
+	}
+}
+
+func loadAll(relation *one[model.Project, model.UserID, model.User], rows []*model.Project) ([]*model.User, []error) {
+	users, errs := make([]*model.User, len(rows)), make([]error, len(rows))
+	var wait sync.WaitGroup
+	for i, row := range rows {
+		wait.Go(func() { users[i], errs[i] = relation.load(context.Background(), repo.Reader{}, row) })
+	}
+	wait.Wait()
+	return users, errs
+}
+
+// However many rows ask, and in whatever order, one batch answers each with its own: keys that are equal, of nothing,
+// or nil included.
+func TestLoaderPutsRowsInTheirPlaces(t *testing.T) {
+	t.Parallel()
+	owners := make([]model.UserID, 40)
+	for i := range owners {
+		owners[i] = model.NewID[model.UserID]()
+	}
+	var rows []*model.Project
+	for i := range 1000 {
+		rows = append(rows, &model.Project{OwnerID: owners[i*7%len(owners)]})
+	}
+	rows = append(rows, &model.Project{Name: "nobody's"})
+	model.Join(rows)
+	var calls atomic.Int32
+	users, errs := loadAll(ownerOf(&calls, owners[3], nil), rows)
+	for i, row := range rows {
+		switch {
+		case row.Name == "nobody's":
+			if users[i] != nil || errs[i] != nil {
+				t.Errorf("a nil key: %v, %v", users[i], errs[i])
+			}
+		case row.OwnerID == owners[3]:
+			if !fault.Is(errs[i], fault.NotFound) {
+				t.Errorf("a key of nothing: %v, %v", users[i], errs[i])
+			}
+		case errs[i] != nil || users[i].ID != row.OwnerID:
+			t.Fatalf("row %d has %v, %v", i, users[i], errs[i])
+		}
+	}
+	if calls.Load() != 1 {
+		t.Errorf("%d batches", calls.Load())
+	}
+}
+
+func TestLoaderGivesAnErrorToEveryRow(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	rows := model.Join([]*model.Project{{OwnerID: model.UserID{1}}, {OwnerID: model.UserID{2}}})
+	var calls atomic.Int32
+	_, errs := loadAll(ownerOf(&calls, model.UserID{}, broken), rows)
+	for _, err := range errs {
+		if !errors.Is(err, broken) {
+			t.Errorf("%v", err)
+		}
+	}
+	if calls.Load() != 1 {
+		t.Errorf("%d batches", calls.Load())
+	}
+}
+
+// A batch that panics fails its rows, and does not leave one waiting.
+func TestLoaderSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	rows := model.Join([]*model.Project{{OwnerID: model.UserID{1}}, {OwnerID: model.UserID{2}}})
+	relation := ownerOf(new(atomic.Int32), model.UserID{}, nil)
+	relation.read = func(repo.Reader, context.Context, []model.UserID) ([]*model.User, error) { panic("on purpose") }
+	for range 2 {
+		_, errs := loadAll(relation, rows)
+		for _, err := range errs {
+			if err == nil || !strings.Contains(err.Error(), "on purpose") {
+				t.Errorf("%v", err)
+			}
+		}
+	}
+}
+
+// A row that came alone is loaded all the same.
+func TestLoaderOfALoneRow(t *testing.T) {
+	t.Parallel()
+	users, errs := loadAll(ownerOf(new(atomic.Int32), model.UserID{}, nil), []*model.Project{{OwnerID: model.UserID{9}}})
+	if errs[0] != nil || users[0].ID != (model.UserID{9}) {
+		t.Errorf("%v, %v", users[0], errs[0])
+	}
+}
+
+func TestKeysOfAreDistinctAndInOrder(t *testing.T) {
+	t.Parallel()
+	keys := keysOf([]*int{new(int), ptr(3), nil, ptr(3), ptr(1)}, func(n *int) *int { return n })
+	if fmt.Sprint(keys) != "[0 3 1]" {
+		t.Errorf("%v", keys)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func BenchmarkLoader(b *testing.B) {
+	for _, n := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			relation := ownerOf(new(atomic.Int32), model.UserID{}, nil)
+			owners := make([]model.UserID, n)
+			for i := range owners {
+				owners[i] = model.NewID[model.UserID]()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				rows := make([]*model.Project, n)
+				for i := range rows {
+					rows[i] = &model.Project{OwnerID: owners[i]}
+				}
+				for _, row := range model.Join(rows) {
+					if _, err := relation.load(b.Context(), repo.Reader{}, row); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
