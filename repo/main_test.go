@@ -1,9 +1,12 @@
 package repo_test
 
 import (
+	"context"
 	"os"
+	"strings"
 	"testing"
 
+	"dossier/internal/fault"
 	"dossier/internal/pgtest"
 	"dossier/model"
 	"dossier/repo"
@@ -51,3 +54,48 @@ var (
 	oldestProjects = model.ProjectOrder{Field: model.ProjectsByCreatedAt, Direction: model.Ascending}
 	newestDocs     = model.DocumentOrder{Field: model.DocumentsByUpdatedAt, Direction: model.Descending}
 )
+
+// dump is all rows of all tables, as text.
+func dump(t testing.TB, db *pgtest.DB) string {
+	t.Helper()
+	var text strings.Builder
+	for _, table := range []string{"companies", "users", "sessions", "projects", "documents", "audit_log"} {
+		rows := must[rowsOf](t)(query(db, "SELECT t::text FROM "+table+" t ORDER BY 1"))
+		text.WriteString(table + "\n" + strings.Join(rows, "\n") + "\n")
+	}
+	return text.String()
+}
+
+type rowsOf = []string
+
+func query(db *pgtest.DB, statement string) ([]string, error) {
+	rows, err := db.Pool.Query(statement)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var texts []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, rows.Err()
+}
+
+func inTx[T any](t testing.TB, w world, as *model.User, fn func(context.Context, *repo.Tx) (T, error)) (T, error) {
+	t.Helper()
+	return repo.Do(t.Context(), w.Store, viewer(as), fn)
+}
+
+func uuidOf[K model.ID](id K) string { return id.Global().UUID.String() }
+
+func wantFault(t testing.TB, name string, err error, code fault.Code, field string) {
+	t.Helper()
+	faults := fault.All(err)
+	if len(faults) != 1 || faults[0].Code != code || strings.Join(faults[0].Field, ".") != field {
+		t.Errorf("%s: %v, want %s at %s", name, err, code, field)
+	}
+}

@@ -75,6 +75,9 @@ type Tx struct {
 	Reader
 }
 
+// As gives the same transaction for another viewer.
+func (tx *Tx) As(viewer model.Viewer) *Tx { return &Tx{Reader{db: tx.db, viewer: viewer}} }
+
 // txTriesMax bounds how often a transaction is run that PostgreSQL ended for a conflict with another one.
 const txTriesMax = 4
 

@@ -11,45 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossier/internal/fault"
-	"dossier/internal/pgtest"
 	"dossier/model"
 	"dossier/repo"
 )
-
-// dump is all rows of all tables, as text.
-func dump(t testing.TB, db *pgtest.DB) string {
-	t.Helper()
-	var text strings.Builder
-	for _, table := range []string{"companies", "users", "sessions", "projects", "documents", "audit_log"} {
-		rows := must[rowsOf](t)(query(db, "SELECT t::text FROM "+table+" t ORDER BY 1"))
-		text.WriteString(table + "\n" + strings.Join(rows, "\n") + "\n")
-	}
-	return text.String()
-}
-
-type rowsOf = []string
-
-func query(db *pgtest.DB, statement string) ([]string, error) {
-	rows, err := db.Pool.Query(statement)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var texts []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		texts = append(texts, text)
-	}
-	return texts, rows.Err()
-}
-
-func inTx[T any](t testing.TB, w world, as *model.User, fn func(context.Context, *repo.Tx) (T, error)) (T, error) {
-	t.Helper()
-	return repo.Do(t.Context(), w.Store, viewer(as), fn)
-}
 
 // A transfer is all or nothing: failed at each of its statements before COMMIT it leaves no trace. (pgconn's tests fail
 // COMMIT itself.)
@@ -108,8 +72,6 @@ func TestTransferUserIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func uuidOf[K model.ID](id K) string { return id.Global().UUID.String() }
-
 func TestTransferUserRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -131,14 +93,6 @@ func TestTransferUserRefuses(t *testing.T) {
 			return user, err
 		})
 		wantFault(t, name, err, c.code, c.field)
-	}
-}
-
-func wantFault(t testing.TB, name string, err error, code fault.Code, field string) {
-	t.Helper()
-	faults := fault.All(err)
-	if len(faults) != 1 || faults[0].Code != code || strings.Join(faults[0].Field, ".") != field {
-		t.Errorf("%s: %v, want %s at %s", name, err, code, field)
 	}
 }
 

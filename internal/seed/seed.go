@@ -24,7 +24,8 @@ var SignIns = []struct {
 	{"member@demo.example", model.RoleMember},
 }
 
-// Load fills an empty database and reports whether it did; one that has a company or user stays as it is.
+// Load fills an empty database and reports whether it did; one that has a company or user stays as it is. It is one
+// transaction: a program that is killed meanwhile leaves an empty database.
 func Load(ctx context.Context, store *repo.Store) (bool, error) {
 	empty, err := store.System().IsEmpty(ctx)
 	if err != nil || !empty {
@@ -34,58 +35,59 @@ func Load(ctx context.Context, store *repo.Store) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	// Staff come last: a seed that was cut short leaves a database that a person can see is not whole.
-	s := seeder{store: store, hash: hash, chance: rand.New(rand.NewPCG(1, 2))}
-	for i, company := range companies {
-		if err := s.company(ctx, company, i == 0); err != nil {
-			return false, fmt.Errorf("seed %s: %w", company.name, err)
+	err = store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) error {
+		s := seeder{hash: hash, chance: rand.New(rand.NewPCG(1, 2))}
+		for i, company := range companies {
+			if err := s.company(ctx, tx, company, i == 0); err != nil {
+				return fmt.Errorf("seed %s: %w", company.name, err)
+			}
 		}
-	}
-	return true, nil
+		return nil
+	})
+	return err == nil, err
 }
 
 type seeder struct {
-	store  *repo.Store
 	hash   string
 	chance *rand.Rand // the same at each start
 }
 
-// company adds one company in one transaction; the first one has the demo sign-ins.
-func (s *seeder) company(ctx context.Context, c demoCompany, first bool) error {
-	var company *model.Company
-	var users []*model.User
-	err := s.store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) (err error) {
-		company, err = tx.CreateCompany(ctx, model.CreateCompanyInput{Name: c.name, Domain: &c.domain})
-		if err != nil {
-			return err
-		}
-		if first {
-			if users, err = s.signIns(ctx, tx, company); err != nil {
-				return err
-			}
-		}
-		for i := range c.users {
-			name := firstNames[(i*7+len(c.name))%len(firstNames)] + " " + lastNames[(i*5+len(c.domain))%len(lastNames)]
-			user, err := tx.CreateUser(ctx, model.CreateUserInput{
-				CompanyID: &company.ID, Name: name, Role: model.RoleMember,
-				Email: fmt.Sprintf("user%d@%s", i+1, c.domain),
-			}, nil)
-			if err != nil {
-				return err
-			}
-			users = append(users, user)
-		}
-		return nil
-	})
+// company adds one company; the first one has the demo sign-ins.
+func (s *seeder) company(ctx context.Context, tx *repo.Tx, c demoCompany, first bool) error {
+	company, err := tx.CreateCompany(ctx, model.CreateCompanyInput{Name: c.name, Domain: &c.domain})
 	if err != nil {
 		return err
 	}
-	for _, user := range users[:c.owners] {
-		if err := s.projects(ctx, user, c.projectsEach); err != nil {
+	var users []*model.User
+	if first {
+		if users, err = s.signIns(ctx, tx, company); err != nil {
+			return err
+		}
+	}
+	for i := range c.users {
+		user, err := tx.CreateUser(ctx, model.CreateUserInput{
+			CompanyID: &company.ID, Role: model.RoleMember, Email: fmt.Sprintf("user%d@%s", i+1, c.domain),
+			Name: firstNames[(i*7+len(c.name))%len(firstNames)] + " " + lastNames[(i*5+len(c.domain))%len(lastNames)],
+		}, nil)
+		if err != nil {
+			return err
+		}
+		users = append(users, user)
+	}
+	for i, user := range users[:c.owners] {
+		documents, err := s.projects(ctx, tx.As(viewer(user)), c.projectsEach)
+		if err == nil && first && i == 0 {
+			err = s.process(ctx, tx.As(viewer(user)), documents)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func viewer(user *model.User) model.Viewer {
+	return model.Viewer{UserID: user.ID, CompanyID: user.CompanyID, Role: user.Role}
 }
 
 func (s *seeder) signIns(ctx context.Context, tx *repo.Tx, company *model.Company) ([]*model.User, error) {
@@ -106,31 +108,55 @@ func (s *seeder) signIns(ctx context.Context, tx *repo.Tx, company *model.Compan
 	return users, nil
 }
 
-// projects adds a user's projects with their documents, as that user.
-func (s *seeder) projects(ctx context.Context, owner *model.User, n int) error {
-	viewer := model.Viewer{UserID: owner.ID, CompanyID: owner.CompanyID, Role: owner.Role}
-	return s.store.InTx(ctx, viewer, func(ctx context.Context, tx *repo.Tx) error {
-		for range n {
-			project, err := tx.CreateProject(ctx, model.CreateProjectInput{
-				Name: pick(s, works) + " for " + pick(s, places), ClientName: pick(s, clients),
-			})
-			if err != nil {
-				return err
+// projects adds projects of the transaction's viewer, and gives their documents.
+func (s *seeder) projects(ctx context.Context, tx *repo.Tx, n int) ([]*model.Document, error) {
+	var all []*model.Document
+	for range n {
+		project, err := tx.CreateProject(ctx, model.CreateProjectInput{
+			Name: pick(s, works) + " for " + pick(s, places), ClientName: pick(s, clients),
+		})
+		if err != nil {
+			return nil, err
+		}
+		inputs := make([]model.DocumentInput, 3+s.chance.IntN(12))
+		for i := range inputs {
+			file := pick(s, files)
+			inputs[i] = model.DocumentInput{
+				ProjectID: &project.ID, Name: fmt.Sprintf("%02d %s", i+1, file.name), ContentType: file.contentType,
+				SizeBytes: 20_000 + s.chance.Int64N(5_000_000),
 			}
-			inputs := make([]model.DocumentInput, 3+s.chance.IntN(12))
-			for i := range inputs {
-				file := pick(s, files)
-				inputs[i] = model.DocumentInput{
-					ProjectID: &project.ID, Name: fmt.Sprintf("%02d %s", i+1, file.name), ContentType: file.contentType,
-					SizeBytes: 20_000 + s.chance.Int64N(5_000_000),
-				}
+		}
+		documents, err := tx.CreateDocuments(ctx, inputs)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, documents...)
+	}
+	return all, nil
+}
+
+// process moves documents on to somewhere in their processing: most are ready, some failed.
+func (s *seeder) process(ctx context.Context, tx *repo.Tx, documents []*model.Document) error {
+	for i, document := range documents {
+		way := []model.DocumentStatus{model.DocumentPending, model.DocumentExtracting, model.DocumentChunking,
+			model.DocumentEmbedding, model.DocumentReady}
+		if i%3 == 1 {
+			way = way[:s.chance.IntN(len(way))]
+		}
+		if i%8 == 5 {
+			way = []model.DocumentStatus{model.DocumentPending, model.DocumentExtracting, model.DocumentFailed}
+		}
+		for _, status := range way {
+			in := model.UpdateDocumentStatusInput{ID: document.ID, Status: status}
+			if status == model.DocumentFailed {
+				in.ErrorCode, in.ErrorMessage = new("ENCRYPTED"), new("The file has a password.")
 			}
-			if _, err := tx.CreateDocuments(ctx, inputs); err != nil {
+			if _, err := tx.UpdateDocumentStatus(ctx, in); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func pick[T any](s *seeder, from []T) T { return from[s.chance.IntN(len(from))] }

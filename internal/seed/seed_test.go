@@ -1,0 +1,79 @@
+package seed_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"dossier/internal/apitest"
+	"dossier/internal/pgtest"
+	"dossier/internal/seed"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+func signIn(t testing.TB, w *apitest.World, email string) apitest.Client {
+	t.Helper()
+	data := w.Anonymous().Query(t, `mutation($e: String!, $p: String!) { signIn(input: {email: $e, password: $p}) { token userErrors { message } } }`,
+		"e", email, "p", seed.Password)
+	return w.With(data.Text("signIn.token"))
+}
+
+// The demo data has the three sign-ins, several companies, and more rows than fit a page; it is loaded once.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t)
+	for i, want := range []bool{true, false} {
+		loaded, err := seed.Load(t.Context(), w.Store)
+		if err != nil || loaded != want {
+			t.Fatalf("load %d: %t, %v", i, loaded, err)
+		}
+	}
+	for _, demo := range seed.SignIns {
+		client := signIn(t, w, demo.Email)
+		if role := client.Query(t, `{ me { role } }`).Text("me.role"); role != string(demo.Role) {
+			t.Errorf("%s is %s", demo.Email, role)
+		}
+	}
+	data := signIn(t, w, "admin@demo.example").Query(t, `{ companies { totalCount } users { pageInfo { hasNextPage } }
+		projects { pageInfo { hasNextPage } } documents { pageInfo { hasNextPage } } auditLog { pageInfo { hasNextPage } } }`)
+	if n := data.Text("companies.totalCount"); n != "4" {
+		t.Errorf("%s companies", n)
+	}
+	for _, list := range []string{"users", "projects", "documents", "auditLog"} {
+		if data.Text(list+".pageInfo.hasNextPage") != "true" {
+			t.Errorf("the %s fit one page", list)
+		}
+	}
+}
+
+// Every tab of the playground answers from the demo data, without an error but the one that shows an error.
+func TestPlaygroundExamplesAnswer(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t)
+	if _, err := seed.Load(t.Context(), w.Store); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../web/playground/examples/*.graphql")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%d examples: %v", len(files), err)
+	}
+	slices.Sort(files)
+	client := signIn(t, w, "manager@demo.example")
+	for _, file := range files {
+		query, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := client.Do(t, string(query))
+		codes := strings.Join(answer.Codes(), " ")
+		if want := map[bool]string{true: "NOT_FOUND"}[strings.Contains(file, "not-found")]; codes != want {
+			t.Errorf("%s: %s", filepath.Base(file), answer.Body)
+		}
+		if strings.Contains(answer.Body, `"userErrors":[{`) || strings.Contains(answer.Body, `"nodes":[]}}}`) {
+			t.Errorf("%s shows nothing: %s", filepath.Base(file), answer.Body)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"dossier/internal/auth"
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+// serve answers one request; what the GraphQL handler is given comes back through see.
+func serve(t testing.TB, c Config, request *http.Request, see func(context.Context)) *http.Response {
+	t.Helper()
+	c.GraphQL = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { see(r.Context()) })
+	c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	if c.Authenticate == nil {
+		c.Authenticate = func(_ context.Context, token string) (model.Viewer, error) {
+			if token == "good" {
+				return model.Viewer{Role: model.RoleMember}, nil
+			}
+			return model.Viewer{}, fault.New(fault.Unauthenticated, "unknown")
+		}
+	}
+	recorder := httptest.NewRecorder()
+	NewRouter(c).ServeHTTP(recorder, request)
+	return recorder.Result()
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]struct {
+		role model.Role
+		code fault.Code
+	}{
+		"":                                    {"", fault.Unauthenticated},
+		"Bearer good":                         {model.RoleMember, ""},
+		"bearer good":                         {model.RoleMember, ""},
+		"Bearer bad":                          {"", fault.Unauthenticated},
+		"Bearer":                              {"", fault.Unauthenticated},
+		"Basic good":                          {"", fault.Unauthenticated},
+		"Bearer " + strings.Repeat("x", 5000): {"", fault.Unauthenticated},
+	} {
+		request := httptest.NewRequest(http.MethodPost, "/graphql", nil)
+		request.Header.Set("Authorization", header)
+		serve(t, Config{}, request, func(ctx context.Context) {
+			if got := model.ViewerFrom(ctx).Role; got != want.role {
+				t.Errorf("%.20q: role %q", header, got)
+			}
+			if want.code != "" && !fault.Is(auth.Rejection(ctx), want.code) {
+				t.Errorf("%.20q: %v", header, auth.Rejection(ctx))
+			}
+		})
+	}
+}
+
+// The address of a client is the peer's, or what a trusted proxy says of it; anyone else's word counts for nothing.
+func TestClientAddress(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		trusted []string
+		peer    string
+		want    string
+	}{
+		{nil, "192.0.2.1:1234", "192.0.2.1"},
+		{[]string{"10.0.0.0/8"}, "10.1.2.3:1234", "203.0.113.7"},
+		{[]string{"10.0.0.0/8"}, "192.0.2.1:1234", "192.0.2.1"},
+	} {
+		request := httptest.NewRequest(http.MethodPost, "/graphql", nil)
+		request.RemoteAddr = c.peer
+		request.Header.Set("X-Forwarded-For", "198.51.100.1, 203.0.113.7")
+		serve(t, Config{TrustedProxies: c.trusted}, request, func(ctx context.Context) {
+			if got := auth.ClientFrom(ctx).Address; got != c.want {
+				t.Errorf("from %s trusting %v: %q, want %q", c.peer, c.trusted, got, c.want)
+			}
+		})
+	}
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	for origin, want := range map[string]string{"https://app.example": "https://app.example", "https://evil.example": ""} {
+		request := httptest.NewRequest(http.MethodOptions, "/graphql", nil)
+		request.Header.Set("Origin", origin)
+		request.Header.Set("Access-Control-Request-Method", "POST")
+		request.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
+		response := serve(t, Config{CORSOrigins: []string{"https://app.example"}}, request, func(context.Context) {})
+		if got := response.Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s: %q", origin, got)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path   string
+		ready  error
+		status int
+		body   string
+	}{
+		{"/healthz", errors.New("database down"), 200, "ok\n"},
+		{"/readyz", nil, 200, "ready\n"},
+		{"/readyz", fault.New(fault.Unavailable, "The database cannot be reached."), 503, "not ready: The database cannot be reached.\n"},
+		{"/readyz", errors.New("password=hunter2"), 503, "not ready: see the log\n"},
+	} {
+		response := serve(t, Config{Readiness: func(context.Context) error { return c.ready }},
+			httptest.NewRequest(http.MethodGet, c.path, nil), nil)
+		body, _ := io.ReadAll(response.Body)
+		if response.StatusCode != c.status || string(body) != c.body {
+			t.Errorf("%s with %v: %d %q", c.path, c.ready, response.StatusCode, body)
+		}
+	}
+}
+
+func TestPanicIsNotShown(t *testing.T) {
+	t.Parallel()
+	response := serve(t, Config{}, httptest.NewRequest(http.MethodPost, "/graphql", nil), func(context.Context) { panic("secret") })
+	body, _ := io.ReadAll(response.Body)
+	if response.StatusCode != 500 || strings.Contains(string(body), "secret") ||
+		!strings.Contains(string(body), response.Header.Get("X-Request-Id")) {
+		t.Errorf("%d %s", response.StatusCode, body)
+	}
+}
+
+func TestWhatIsOffIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/", "/playground/app.js", "/schema.graphqls"} {
+		if response := serve(t, Config{}, httptest.NewRequest(http.MethodGet, path, nil), nil); response.StatusCode != 404 {
+			t.Errorf("%s: %d", path, response.StatusCode)
+		}
+	}
+	on := Config{Playground: true, Schema: "type Query"}
+	for _, path := range []string{"/", "/schema.graphqls"} {
+		if response := serve(t, on, httptest.NewRequest(http.MethodGet, path, nil), nil); response.StatusCode != 200 {
+			t.Errorf("%s: %d", path, response.StatusCode)
+		}
+	}
+}
