@@ -42,8 +42,7 @@ var (
 	auditSubject = &many[model.AuditEntry, model.AuditID, model.Node]{"subject", auditID}
 )
 
-func companyID(c *model.Company) model.CompanyID    { return c.ID }
-func userID(u *model.User) model.UserID             { return u.ID }
-func projectID(p *model.Project) model.ProjectID    { return p.ID }
-func documentID(d *model.Document) model.DocumentID { return d.ID }
-func auditID(a *model.AuditEntry) model.AuditID     { return a.ID }
+func companyID(c *model.Company) model.CompanyID { return c.ID }
+func userID(u *model.User) model.UserID          { return u.ID }
+func projectID(p *model.Project) model.ProjectID { return p.ID }
+func auditID(a *model.AuditEntry) model.AuditID  { return a.ID }

@@ -32,7 +32,8 @@ type Batched[T any] struct {
 	batch *Batch[T]
 }
 
-func (b *Batched[T]) joinBatch(batch *Batch[T]) { b.batch = batch }
+// JoinBatch ties the row to a batch; Join does so for all rows of one.
+func (b *Batched[T]) JoinBatch(batch *Batch[T]) { b.batch = batch }
 
 // Batch is the row's batch. A row that was never joined with others is a batch of its own.
 func (b *Batched[T]) Batch() *Batch[T] { return b.batch }
@@ -41,14 +42,14 @@ func (b *Batched[T]) Batch() *Batch[T] { return b.batch }
 type Row[T any] interface {
 	*T
 	Batch() *Batch[T]
-	joinBatch(*Batch[T])
+	JoinBatch(*Batch[T])
 }
 
 // Join makes the rows of one statement a batch.
 func Join[T any, P Row[T]](rows []*T) []*T {
 	batch := &Batch[T]{Rows: rows}
 	for _, row := range rows {
-		P(row).joinBatch(batch)
+		P(row).JoinBatch(batch)
 	}
 	return rows
 }

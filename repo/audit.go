@@ -30,7 +30,7 @@ func (r Reader) audit(f *model.AuditFilter) func() *bun.SelectQuery {
 			q = q.Where("?TableAlias.actor_id = ?", *f.ActorID)
 		}
 		if f.Actions != nil {
-			q = q.Where("?TableAlias.action IN (?)", bun.In(f.Actions))
+			q = q.Where("?TableAlias.action IN (?)", bun.List(f.Actions))
 		}
 		return q
 	}

@@ -35,7 +35,7 @@ func (r Reader) documents(f *model.DocumentFilter) func() *bun.SelectQuery {
 			q = q.Where("?TableAlias.owner_id = ?", *f.OwnerID)
 		}
 		if f.Status != nil {
-			q = q.Where("?TableAlias.status IN (?)", bun.In(f.Status))
+			q = q.Where("?TableAlias.status IN (?)", bun.List(f.Status))
 		}
 		return q
 	}

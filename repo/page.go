@@ -189,7 +189,7 @@ func countBy[K model.ID](ctx context.Context, parents []K, column string, q *bun
 		Count  int32
 	}
 	err := q.ColumnExpr("?TableAlias.? AS parent, count(*) AS count", bun.Ident(column)).
-		Where("?TableAlias.? IN (?)", bun.Ident(column), bun.In(parents)).
+		Where("?TableAlias.? IN (?)", bun.Ident(column), bun.List(parents)).
 		GroupExpr("?TableAlias.?", bun.Ident(column)).Scan(ctx, &groups)
 	if err != nil {
 		return nil, translate(err)

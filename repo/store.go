@@ -25,7 +25,7 @@ type Store struct {
 func New(pool *sql.DB, hooks ...bun.QueryHook) *Store {
 	db := bun.NewDB(pool, pgdialect.New(), bun.WithDiscardUnknownColumns())
 	for _, hook := range hooks {
-		db.AddQueryHook(hook)
+		db = db.WithQueryHook(hook)
 	}
 	return &Store{db: db}
 }
@@ -129,7 +129,7 @@ func all[T any, P model.Row[T]](ctx context.Context, q *bun.SelectQuery) ([]*T, 
 
 // byIDs reads rows by their ids, in any order; ids that are not there or not visible are left out.
 func byIDs[T any, P model.Row[T], K model.ID](ctx context.Context, q *bun.SelectQuery, ids []K) ([]*T, error) {
-	return all[T, P](ctx, q.Where("?TableAlias.id IN (?)", bun.In(ids)))
+	return all[T, P](ctx, q.Where("?TableAlias.id IN (?)", bun.List(ids)))
 }
 
 // insert adds rows in one statement; defaults of the database are read back.
