@@ -70,7 +70,7 @@ type migrateDown struct{}
 // Run takes the newest migration back.
 func (migrateDown) Run(ctx context.Context) error {
 	return withDatabase(ctx, func(_ config.Config, db *database) error {
-		return db.migrations(func(pool *sql.DB) error {
+		return db.apart("migrate", func(pool *sql.DB) error {
 			name, err := migrations.Down(ctx, pool)
 			switch {
 			case err != nil:
@@ -90,8 +90,11 @@ type migrateStatus struct{}
 // Run lists the migrations.
 func (migrateStatus) Run(ctx context.Context) error {
 	return withDatabase(ctx, func(_ config.Config, db *database) error {
-		return db.migrations(func(pool *sql.DB) error {
+		return db.apart("migrate", func(pool *sql.DB) error {
 			list, err := migrations.List(ctx, pool)
+			if err != nil {
+				return err
+			}
 			table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 			for _, m := range list {
 				applied := "pending"
@@ -100,7 +103,7 @@ func (migrateStatus) Run(ctx context.Context) error {
 				}
 				fmt.Fprintf(table, "%s\t%s\n", m.Name, applied)
 			}
-			return errors.Join(err, table.Flush())
+			return table.Flush()
 		})
 	})
 }
@@ -129,7 +132,7 @@ func (seedCommand) Run(ctx context.Context) error {
 		if _, err := db.migrateUp(ctx); err != nil {
 			return err
 		}
-		loaded, err := seed.Load(ctx, db.store)
+		loaded, err := db.seed(ctx)
 		switch {
 		case err != nil:
 			return err

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -77,16 +79,23 @@ func sayIfSlow(message string) (done func()) {
 	return func() { timer.Stop() }
 }
 
-// prepareRetry is the pause between tries to reach a database that is down.
-const prepareRetry = 200 * time.Millisecond
+const (
+	// prepareRetry is the pause between tries to reach a database that is down.
+	prepareRetry = 200 * time.Millisecond
+	// tellEvery is how often the terminal is told what is waited for.
+	tellEvery = 30 * time.Second
+)
 
 // prepare migrates and seeds as configured, once the database can be reached; then requests can be served.
 func (db *database) prepare(ctx context.Context, c config.Config) error {
-	said := false
+	var told time.Time
 	for ctx.Err() == nil {
 		err := db.prepareOnce(ctx, c)
 		if err == nil {
 			db.prepared.Store(nil)
+			return nil
+		}
+		if ctx.Err() != nil {
 			return nil
 		}
 		waiting := errWaiting(err)
@@ -94,9 +103,9 @@ func (db *database) prepare(ctx context.Context, c config.Config) error {
 			return err
 		}
 		db.prepared.Store(waiting)
-		if !said {
-			say("Waiting: " + waiting.Message)
-			said = true
+		if time.Since(told) > tellEvery {
+			told = time.Now()
+			say("Waiting: " + waiting.Message + reason(waiting, err))
 		}
 		select {
 		case <-time.After(prepareRetry):
@@ -119,9 +128,17 @@ func errWaiting(err error) *fault.Error {
 	return nil
 }
 
+// reason is why, for whoever runs the program: a wrong password looks like a database that is down to everyone else.
+func reason(waiting *fault.Error, err error) string {
+	if waiting == errPending {
+		return ""
+	}
+	return " (" + cause(err).Error() + ")"
+}
+
 func (db *database) prepareOnce(ctx context.Context, c config.Config) error {
 	if !*c.AutoMigrate {
-		return db.migrations(func(pool *sql.DB) error {
+		return db.apart("migrate", func(pool *sql.DB) error {
 			pending, err := migrations.Pending(ctx, pool)
 			if err == nil && pending > 0 {
 				err = errPending
@@ -132,25 +149,43 @@ func (db *database) prepareOnce(ctx context.Context, c config.Config) error {
 	if _, err := db.migrateUp(ctx); err != nil || !c.IsDevelopment() {
 		return err
 	}
+	_, err := db.seed(ctx)
+	return err
+}
+
+// seed loads the demo data into an empty database and reports whether it did.
+func (db *database) seed(ctx context.Context) (loaded bool, err error) {
 	done := sayIfSlow("Loading the demo data …")
 	defer done()
-	_, err := seed.Load(ctx, db.store)
-	return err
+	err = db.apart("load the demo data", func(pool *sql.DB) error {
+		conn, err := pool.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		// Of two instances that find the database empty, the second would fail. The lock ends with the connection.
+		if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(hashtext('dossier seed'))"); err != nil {
+			return err
+		}
+		loaded, err = seed.Load(ctx, db.store)
+		return err
+	})
+	return loaded, err
 }
 
 // migrateUp applies what is pending and gives the names of it.
 func (db *database) migrateUp(ctx context.Context) (applied []string, err error) {
 	done := sayIfSlow("Migrating the database …")
 	defer done()
-	err = db.migrations(func(pool *sql.DB) error {
+	err = db.apart("migrate", func(pool *sql.DB) error {
 		applied, err = migrations.Up(ctx, pool)
 		return err
 	})
 	return applied, err
 }
 
-// migrations lends a pool of its own: a migration may take longer than any statement of a request.
-func (db *database) migrations(run func(*sql.DB) error) error {
+// apart lends the operation a pool of its own: it may take longer than any statement of a request.
+func (db *database) apart(operation string, run func(*sql.DB) error) error {
 	settings := db.settings
 	settings.StatementTimeout, settings.PoolMin, settings.PoolMax = 0, 0, 2
 	pool, err := pgconn.Open(settings)
@@ -159,7 +194,7 @@ func (db *database) migrations(run func(*sql.DB) error) error {
 	}
 	defer pool.Close()
 	if err := run(pool); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return fmt.Errorf("%s: %w", operation, err)
 	}
 	return nil
 }
@@ -175,6 +210,23 @@ func (db *database) readiness(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	return db.store.Ping(ctx)
+}
+
+// whenPrepared answers requests in place of next as long as there is no schema to serve them from.
+func (db *database) whenPrepared(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		waiting := db.prepared.Load()
+		if waiting == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		answer, _ := json.Marshal(map[string]any{"errors": []any{map[string]any{ // texts can be encoded
+			"message": waiting.Message, "extensions": map[string]any{"code": waiting.Code, "retryable": true},
+		}}})
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write(answer)
+	})
 }
 
 // gaveUp is closed when the program's own PostgreSQL has stopped for good.

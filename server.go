@@ -36,7 +36,7 @@ type commands struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	command := kong.Parse(&commands{}, kong.Name("dossier"), kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Description("The GraphQL API of Dossier. Environment variables configure it: see .env.example."))
 	if err := command.Run(); err != nil {
@@ -70,6 +70,9 @@ func (serveCommand) Run(ctx context.Context) error {
 	}
 	defer listener.Close()
 	db, err := openDatabase(ctx, c, logger)
+	if ctx.Err() != nil && err != nil {
+		return nil // stopped while starting: that is no failure
+	}
 	if err != nil {
 		return err
 	}
@@ -100,10 +103,10 @@ func (serveCommand) Run(ctx context.Context) error {
 func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server {
 	sessions := auth.Sessions{Store: db.store}
 	router := web.Config{
-		GraphQL: graph.NewHandler(graph.Config{
+		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
 			Store: db.store, Sessions: sessions, Logger: logger,
 			Limits: graph.DefaultLimits, Timeout: graph.DefaultTimeout, Explorable: *c.Introspection,
-		}),
+		})),
 		Authenticate:   sessions.Viewer,
 		Readiness:      db.readiness,
 		Playground:     *c.Playground,

@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -81,24 +82,38 @@ func Down(ctx context.Context, db *sql.DB) (string, error) {
 	return filepath.Base(result.Source.Path), nil
 }
 
-// List gives all migrations, oldest first.
+// List gives all migrations, oldest first. It takes no lock and changes nothing.
 func List(ctx context.Context, db *sql.DB) ([]Status, error) {
-	p, err := provider(db)
+	// Without the locker: whoever asks waits for nobody, and keeps nobody from migrating.
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, err
+	}
+	sources := p.ListSources()
+	list := make([]Status, len(sources))
+	for i, s := range sources {
+		list[i].Name = filepath.Base(s.Path)
+	}
+	// goose would make its table, which asking must not do.
+	var begun bool
+	err = db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", goose.DefaultTablename).Scan(&begun)
+	if err != nil {
+		return nil, err
+	}
+	if !begun {
+		return list, nil
 	}
 	applied, err := p.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Status, len(applied))
 	for i, s := range applied {
-		list[i] = Status{Name: filepath.Base(s.Source.Path), AppliedAt: s.AppliedAt}
+		list[i].AppliedAt = s.AppliedAt
 	}
 	return list, nil
 }
 
-// Pending counts what Up would apply. It takes no lock.
+// Pending counts what Up would apply.
 func Pending(ctx context.Context, db *sql.DB) (int, error) {
 	list, err := List(ctx, db)
 	count := 0
@@ -111,11 +126,13 @@ func Pending(ctx context.Context, db *sql.DB) (int, error) {
 }
 
 // Hash names the set of migrations: it changes with any byte of them.
-func Hash() string {
+func Hash() string { return hash(files) }
+
+func hash(files fs.FS) string {
 	sum := sha256.New()
 	names, _ := fs.Glob(files, "*.sql") // the pattern is well-formed
 	for _, name := range names {
-		text, _ := files.ReadFile(name) // it is embedded
+		text, _ := fs.ReadFile(files, name) // it is embedded
 		fmt.Fprintf(sum, "%s\x00%s\x00", name, text)
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:16]
@@ -137,6 +154,9 @@ func Create(folder, name string, now time.Time) (string, error) {
 	}
 	path := filepath.Join(folder, now.UTC().Format("20060102150405")+"_"+name+".sql")
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no folder %s here: run this in the root of the source code", folder)
+	}
 	if err != nil {
 		return "", err
 	}

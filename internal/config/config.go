@@ -4,6 +4,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -54,14 +55,15 @@ func Read() (Config, error) { return parse(env.ToMap(os.Environ())) }
 
 func parse(environment map[string]string) (Config, error) {
 	var c Config
-	if err := env.ParseWithOptions(&c, env.Options{Environment: environment}); err != nil {
-		return c, parseError(err)
+	wrong, err := c.read(environment)
+	if err != nil {
+		return c, err
 	}
 	if c.DataDir == "" {
 		c.DataDir = defaultDataDir()
 	}
 	if c.PublicURL == "" {
-		c.PublicURL = "http://" + c.HTTPAddr
+		c.PublicURL = defaultPublicURL(c.HTTPAddr)
 	}
 	development := c.IsDevelopment()
 	for _, flag := range []**bool{&c.AutoMigrate, &c.Introspection, &c.Playground} {
@@ -69,23 +71,32 @@ func parse(environment map[string]string) (Config, error) {
 			*flag = &development
 		}
 	}
-	return c, c.check()
+	wrong = append(wrong, c.check()...)
+	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return c, errors.Join(wrong...)
 }
 
-// parseError names the variable of each value that is not of its type, one a line.
-func parseError(err error) error {
+// read fills c. It gives an error for each value that is not of its type; such a field keeps its default, so that the
+// rest can be checked all the same.
+func (c *Config) read(environment map[string]string) ([]error, error) {
+	err := env.ParseWithOptions(c, env.Options{Environment: environment})
 	aggregate, ok := errors.AsType[env.AggregateError](err)
 	if !ok {
-		return err
+		return nil, err
 	}
-	lines := make([]error, len(aggregate.Errors))
-	for i, one := range aggregate.Errors {
-		lines[i] = one
-		if wrong, ok := errors.AsType[env.ParseError](one); ok {
-			lines[i] = fmt.Errorf("%s is not a %s", variable(wrong.Name), kindOf(wrong.Type.String()))
+	var wrong []error
+	environment = maps.Clone(environment)
+	for _, one := range aggregate.Errors {
+		mistyped, ok := errors.AsType[env.ParseError](one)
+		if !ok {
+			return nil, one
 		}
+		name := variable(mistyped.Name)
+		delete(environment, name)
+		wrong = append(wrong, fmt.Errorf("%s is not a %s", name, kindOf(mistyped.Type.String())))
 	}
-	return errors.Join(lines...)
+	*c = Config{}
+	return wrong, env.ParseWithOptions(c, env.Options{Environment: environment})
 }
 
 func kindOf(goType string) string {
@@ -104,7 +115,7 @@ func kindOf(goType string) string {
 // IsDevelopment reports whether conveniences are on that are not safe elsewhere.
 func (c Config) IsDevelopment() bool { return c.Environment == Development }
 
-func (c Config) check() error {
+func (c Config) check() []error {
 	var wrong []error
 	fail := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if !slices.Contains([]string{Development, Production}, c.Environment) {
@@ -138,8 +149,19 @@ func (c Config) check() error {
 			fail("%s is not negative, as %s is", name, d)
 		}
 	}
-	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(wrong...)
+	return wrong
+}
+
+// defaultPublicURL is where a browser on this machine finds the server.
+func defaultPublicURL(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil { // check tells
+		return "http://localhost"
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 func defaultDataDir() string {

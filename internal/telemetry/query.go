@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -49,13 +50,37 @@ func (l QueryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 	}
 	if failed {
 		message, level = "failed query", slog.LevelWarn
-		attributes = append(attributes, slog.String("error", event.Err.Error()))
+		attributes = append(attributes, slog.String("error", l.reason(event.Err)))
 	}
 	l.Logger.LogAttrs(ctx, level, message, attributes...)
 }
 
+// postgresError is an error of the database, as pgdriver has it.
+type postgresError interface {
+	error
+	Field(name byte) string
+}
+
+// reason is why a statement failed. PostgreSQL's messages quote values: `invalid input syntax for type uuid: "x"`.
+func (l QueryLog) reason(err error) string {
+	failure, ok := errors.AsType[postgresError](err)
+	if !ok || l.ShowValues {
+		return err.Error()
+	}
+	// https://www.postgresql.org/docs/current/protocol-error-fields.html
+	return strings.TrimSpace("SQLSTATE " + failure.Field('C') + " " + failure.Field('n'))
+}
+
 // literals are what stands for a value in a statement that Bun wrote: quoted text, and numbers that are no part of a name.
-var literals = regexp.MustCompile(`'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b`)
+// A name in double quotes is matched too, to be passed over whole. Text that does not end is a value to the end.
+var literals = regexp.MustCompile(`"[^"]*"|'(?:[^']|'')*(?:'|$)|\b\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b`)
 
 // Redact replaces the values in a statement by question marks.
-func Redact(statement string) string { return literals.ReplaceAllString(statement, "?") }
+func Redact(statement string) string {
+	return literals.ReplaceAllStringFunc(statement, func(part string) string {
+		if part[0] == '"' {
+			return part
+		}
+		return "?"
+	})
+}

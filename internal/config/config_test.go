@@ -1,0 +1,215 @@
+package config
+
+import (
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func mustParse(t *testing.T, environment map[string]string) Config {
+	t.Helper()
+	c, err := parse(environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	yes := true
+	want := Config{
+		Environment: "development", DataDir: defaultDataDir(), AutoMigrate: &yes,
+		HTTPAddr: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Introspection: &yes, Playground: &yes,
+		PoolMax: 20, PoolMin: 5, PoolIdle: 10 * time.Second, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
+	}
+	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %v\nwant %v", c.Lines(), want.Lines())
+	}
+	// A file of variables names them all, and leaves most of them empty.
+	empty := map[string]string{}
+	for _, name := range variables() {
+		empty[name] = ""
+	}
+	if c := mustParse(t, empty); !reflect.DeepEqual(c, want) {
+		t.Errorf("empty variables gave %v", c.Lines())
+	}
+}
+
+func TestProductionDefaults(t *testing.T) {
+	t.Parallel()
+	production := map[string]string{"APP_ENV": "production", "POSTGRES_URL": "postgres://db.example/dossier"}
+	c := mustParse(t, production)
+	if c.IsDevelopment() || *c.AutoMigrate || *c.Introspection || *c.Playground {
+		t.Errorf("production has conveniences on: %v", c.Lines())
+	}
+	maps.Copy(production, map[string]string{"AUTO_MIGRATE": "true", "INTROSPECTION": "true", "PLAYGROUND": "true"})
+	if c := mustParse(t, production); !*c.AutoMigrate || !*c.Introspection || !*c.Playground {
+		t.Errorf("what was asked for is off: %v", c.Lines())
+	}
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	no := false
+	got := mustParse(t, map[string]string{
+		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data",
+		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
+		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
+		"DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
+		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s",
+	})
+	want := Config{
+		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
+		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", Introspection: &no, Playground: &no,
+		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
+		PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got.Lines(), want.Lines())
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		":8080": "http://localhost:8080", "0.0.0.0:80": "http://localhost:80", "[::]:80": "http://localhost:80",
+		"[::1]:80": "http://[::1]:80", "api.example:80": "http://api.example:80",
+	} {
+		if c := mustParse(t, map[string]string{"HTTP_ADDR": address}); c.PublicURL != want {
+			t.Errorf("HTTP_ADDR=%s is shown as %s, want %s", address, c.PublicURL, want)
+		}
+	}
+}
+
+func TestWrongValues(t *testing.T) {
+	t.Parallel()
+	tests := map[string]map[string]string{ // the error, by what gives it
+		`APP_ENV is development or production, not "staging"`:                          {"APP_ENV": "staging"},
+		`POSTGRES_URL is required with APP_ENV=production`:                             {"APP_ENV": "production"},
+		`HTTP_ADDR is host:port, not "8080"`:                                           {"HTTP_ADDR": "8080"},
+		`HTTP_ADDR is host:port, not "a b"`:                                            {"HTTP_ADDR": "a b"},
+		`PUBLIC_URL has http or https URLs, not "api.example"`:                         {"PUBLIC_URL": "api.example"},
+		`CORS_ORIGINS has http or https URLs, not "*"`:                                 {"CORS_ORIGINS": "https://a.example,*"},
+		`TRUSTED_PROXIES has networks such as 10.0.0.0/8, not "10.0.0.1"`:              {"TRUSTED_PROXIES": "10.0.0.1"},
+		`AUTO_MIGRATE is not a boolean: say true or false`:                             {"AUTO_MIGRATE": "maybe"},
+		`INTROSPECTION is not a boolean: say true or false`:                            {"INTROSPECTION": "yes"},
+		`PLAYGROUND is not a boolean: say true or false`:                               {"PLAYGROUND": "on"},
+		`LOG_QUERIES is not a boolean: say true or false`:                              {"LOG_QUERIES": "2"},
+		`DB_DEBUG is not a boolean: say true or false`:                                 {"DB_DEBUG": "x"},
+		`DB_POOL_MAX is not a whole number`:                                            {"DB_POOL_MAX": "many"},
+		`DB_POOL_MIN is not a whole number`:                                            {"DB_POOL_MIN": "1.5"},
+		`DB_POOL_IDLE is not a duration such as 200ms or 10s`:                          {"DB_POOL_IDLE": "10"},
+		`DB_CONNECT_TIMEOUT is not a duration such as 200ms or 10s`:                    {"DB_CONNECT_TIMEOUT": "soon"},
+		`SLOW_QUERY is not a duration such as 200ms or 10s`:                            {"SLOW_QUERY": "200"},
+		`DB_POOL_IDLE is not negative, as -1s is`:                                      {"DB_POOL_IDLE": "-1s"},
+		`DB_CONNECT_TIMEOUT is not negative, as -1s is`:                                {"DB_CONNECT_TIMEOUT": "-1s"},
+		`SLOW_QUERY is not negative, as -1ms is`:                                       {"SLOW_QUERY": "-1ms"},
+		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 0 and 5`: {"DB_POOL_MAX": "0"},
+		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 3 and 4`: {"DB_POOL_MAX": "3", "DB_POOL_MIN": "4"},
+	}
+	for want, environment := range tests {
+		_, err := parse(environment)
+		if err == nil || err.Error() != want {
+			t.Errorf("%v\ngot  %v\nwant %s", environment, err, want)
+		}
+	}
+}
+
+// Whoever mends the environment sees all that is wrong at once, also when some of it is not even of its type.
+func TestAllWrongValuesAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := parse(map[string]string{
+		"APP_ENV": "staging", "DB_POOL_MAX": "many", "LOG_QUERIES": "x", "HTTP_ADDR": "8080", "POSTGRES_URL": "postgres://u:secret@db/x",
+	})
+	want := []string{
+		`APP_ENV is development or production, not "staging"`, "DB_POOL_MAX is not a whole number",
+		`HTTP_ADDR is host:port, not "8080"`, "LOG_QUERIES is not a boolean: say true or false",
+	}
+	if err == nil || err.Error() != strings.Join(want, "\n") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Not parallel: the environment is the process's.
+func TestDefaultDataDir(t *testing.T) {
+	root := os.Geteuid() == 0
+	for _, test := range []struct{ xdg, home, want string }{
+		{"", "/home/x", "/home/x/.local/share/dossier"},
+		{"/xdg", "/home/x", "/xdg/dossier"},
+		{"relative", "/home/x", "/home/x/.local/share/dossier"}, // the XDG specification: ignore it
+	} {
+		t.Setenv("XDG_DATA_HOME", test.xdg)
+		t.Setenv("HOME", test.home)
+		if root {
+			test.want = "/var/lib/dossier"
+		}
+		if got := defaultDataDir(); got != test.want {
+			t.Errorf("%+v: got %s", test, got)
+		}
+	}
+}
+
+func TestReadTakesTheEnvironment(t *testing.T) {
+	t.Setenv("DATA_DIR", "/somewhere")
+	if c, err := Read(); err != nil || c.DataDir != "/somewhere" {
+		t.Errorf("got %s, %v", c.DataDir, err)
+	}
+}
+
+func TestLinesHaveEveryVariable(t *testing.T) {
+	t.Parallel()
+	lines := mustParse(t, map[string]string{"CORS_ORIGINS": "https://a.example,https://b.example"}).Lines()
+	for i, name := range variables() {
+		if !strings.HasPrefix(lines[i], name+"=") {
+			t.Errorf("line %q is not of %s", lines[i], name)
+		}
+	}
+	for _, want := range []string{"AUTO_MIGRATE=true", "CORS_ORIGINS=https://a.example,https://b.example", "DB_POOL_IDLE=10s"} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no line %q in %q", want, lines)
+		}
+	}
+}
+
+// variables are all names, in the order of Config's fields.
+func variables() []string {
+	var names []string
+	for f := range reflect.TypeFor[Config]().Fields() {
+		names = append(names, variable(f.Name))
+	}
+	return names
+}
+
+var exampleLine = regexp.MustCompile(`(?m)^(#? ?)([A-Z][A-Z0-9_]*)=(.*)$`)
+
+// .env.example names every variable and no other one, set or commented out, and can be used as it is.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	set := map[string]string{}
+	for _, line := range exampleLine.FindAllStringSubmatch(string(text), -1) {
+		named = append(named, line[2])
+		if line[1] == "" {
+			set[line[2]] = line[3]
+		}
+	}
+	want := variables()
+	slices.Sort(named)
+	slices.Sort(want)
+	if !slices.Equal(named, want) {
+		t.Errorf("it names %q,\nand there are %q", named, want)
+	}
+	if _, err := parse(set); err != nil {
+		t.Errorf("it is refused: %v", err)
+	}
+}
