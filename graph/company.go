@@ -25,9 +25,6 @@ func (f companyFields) Users(
 	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
 	filter *model.UserFilter, orderBy model.UserOrder,
 ) (*model.UserConnection, error) {
-	if err := filter.Validate(); err != nil {
-		return nil, err
-	}
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
 	return companyUsers.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.UserConnection, error) {
 		return f.as(ctx).UsersByCompany(ctx, ids, page, filter, orderBy)

@@ -72,6 +72,10 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	if isQueryError(located) {
 		return presentQueryError(shown, located)
 	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		late := &fault.Error{Code: fault.Timeout, Message: "The request took too long and was stopped.", Retryable: true}
+		return presentFault(shown, []*fault.Error{late}, located)
+	}
 	return p.presentUnknown(ctx, shown, err)
 }
 

@@ -32,8 +32,22 @@ type Config struct {
 // DefaultTimeout is how long an operation may take.
 const DefaultTimeout = 10 * time.Second
 
-// queriesCached is how many different queries are kept parsed and validated.
-const queriesCached = 1000
+// Bounds of the queries that are kept parsed and validated: how many, and how long each may be in bytes.
+const (
+	queriesCached       = 1000
+	cachedQueryBytesMax = 16 << 10
+)
+
+// shortQueries is a cache that keeps no query whose text would fill it.
+type shortQueries struct {
+	graphql.Cache[*ast.QueryDocument]
+}
+
+func (c shortQueries) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
+	if len(query) <= cachedQueryBytesMax {
+		c.Cache.Add(ctx, query, doc)
+	}
+}
 
 // NewHandler makes the handler of /graphql.
 func NewHandler(c Config) http.Handler {
@@ -41,7 +55,9 @@ func NewHandler(c Config) http.Handler {
 		Resolvers:  root{c.Store, c.Sessions},
 		Directives: exec.DirectiveRoot{Access: access},
 	})
-	cache := lru.New[*ast.QueryDocument](queriesCached)
+	// gqlparser knows @defer for servers that answer in parts. This one does not, and would leave the parts out.
+	delete(schema.Schema().Directives, "defer")
+	cache := shortQueries{lru.New[*ast.QueryDocument](queriesCached)}
 	server := handler.New(schema)
 	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes})
 	server.SetQueryCache(cache)

@@ -95,8 +95,13 @@ func (l *limiter) parseError(err error) *gqlerror.Error {
 // MutateOperationContext checks what the operation would cost.
 func (l *limiter) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	op.DisableIntrospection = !l.introspection
-	if !l.introspection && introspects(op.Operation.SelectionSet) {
-		return gqlerror.Wrap(fault.Denied("Introspection is off on this server; the schema is at /schema.graphqls if it is public."))
+	if err := eachSelection(op.Operation.SelectionSet, func(directives ast.DirectiveList, field string) error {
+		if !l.introspection && (field == "__schema" || field == "__type") {
+			return errNoIntrospection
+		}
+		return checkConditions(directives, op.Variables)
+	}); err != nil {
+		return gqlerror.Wrap(err)
 	}
 	cost := complexity.Calculate(ctx, priced{l.schema}, op.Operation, op.Variables)
 	if cost > l.limits.Complexity {
@@ -105,24 +110,43 @@ func (l *limiter) MutateOperationContext(ctx context.Context, op *graphql.Operat
 	return nil
 }
 
-func introspects(set ast.SelectionSet) bool {
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			if s.Name == "__schema" || s.Name == "__type" {
-				return true
-			}
-		case *ast.InlineFragment:
-			if introspects(s.SelectionSet) {
-				return true
-			}
-		case *ast.FragmentSpread:
-			if introspects(s.Definition.SelectionSet) {
-				return true
+var errNoIntrospection = fault.Denied("Introspection is off on this server.")
+
+// checkConditions refuses null for the `if` of @include and @skip, which a variable with a default may be: gqlgen panics
+// at it.
+func checkConditions(directives ast.DirectiveList, variables map[string]any) error {
+	for _, directive := range directives {
+		for _, argument := range directive.Arguments {
+			if argument.Value.Kind == ast.Variable && variables[argument.Value.Raw] == nil {
+				return fault.Invalid([]string{"$" + argument.Value.Raw}, "must not be null.")
 			}
 		}
 	}
-	return false
+	return nil
+}
+
+// eachSelection visits each selection of a validated operation, with fragments in their places, until one gives an error.
+func eachSelection(set ast.SelectionSet, visit func(directives ast.DirectiveList, field string) error) error {
+	for _, selection := range set {
+		var directives ast.DirectiveList
+		var field string
+		var below ast.SelectionSet
+		switch s := selection.(type) {
+		case *ast.Field:
+			directives, field, below = s.Directives, s.Name, s.SelectionSet
+		case *ast.InlineFragment:
+			directives, below = s.Directives, s.SelectionSet
+		case *ast.FragmentSpread:
+			directives, below = s.Directives, s.Definition.SelectionSet
+		}
+		if err := visit(directives, field); err != nil {
+			return err
+		}
+		if err := eachSelection(below, visit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // priced multiplies the cost of a page by its size, and of a list of ids by their number, for every field that has such
@@ -141,13 +165,33 @@ func (p priced) Complexity(
 	case definition.Arguments.ForName("first") != nil:
 		times = pageSize(args)
 	case definition.Arguments.ForName("ids") != nil:
-		ids, _ := args["ids"].([]any)
-		times = min(max(len(ids), 1), nodesMax)
+		times = longestList(args)
+	case definition.Arguments.ForName("input") != nil:
+		times = longestList(args["input"])
 	}
 	if child > maxCost/times {
 		return maxCost, true
 	}
-	return 1 + child*times, true
+	return max(1, fixedCosts[typeName+"."+field]) + (child+1)*times, true
+}
+
+// fixedCosts are what fields cost that compute a hash of a password, in 64 MiB and some 100 ms: one request does few.
+var fixedCosts = map[string]int{
+	"Mutation.signIn":     30_000,
+	"Mutation.createUser": 10_000,
+}
+
+// longestList is the length of the longest list among the values, at least 1.
+func longestList(values any) int {
+	longest := 1
+	if fields, ok := values.(map[string]any); ok {
+		for _, value := range fields {
+			if list, ok := value.([]any); ok {
+				longest = max(longest, len(list))
+			}
+		}
+	}
+	return longest
 }
 
 // maxCost is where costs stop to grow, far above every limit and far below an overflow.

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -58,9 +59,18 @@ func TestLimits(t *testing.T) {
 			"complexity"},
 		"complexity by default pages": {`{ companies { nodes { users { nodes { projects { nodes { documents { nodes { id name status } } } } } } } } }`,
 			"complexity"},
-		"ids":                {`{ nodes(ids: [` + ids + `]) { id } }`, "nodes"},
-		"complexity of ids":  {`{ nodes(ids: [` + ids + `]) { ... on Company { users(first: 100) { nodes { projects(first: 10) { nodes { id } } } } } } }`, "complexity"},
-		"not over any limit": {`{ companies(first: 100) { nodes { users(first: 100) { nodes { id name } } } } }`, ""},
+		"complexity of an input": {`mutation { createDocuments(input: {documents: [` +
+			repeat(`{name: "n", contentType: "t", sizeBytes: 1},`, 300) + `]}) { documents { project { documents(first: 100) { nodes { id project { id } } } } } } }`,
+			"complexity"},
+		"complexity of hashing": {`mutation {` + repeat(` signIn(input: {email: "x", password: "x"}) { token }`, 1) +
+			` b: signIn(input: {email: "x", password: "x"}) { token } c: signIn(input: {email: "x", password: "x"}) { token }
+			d: signIn(input: {email: "x", password: "x"}) { token } }`, "complexity"},
+		"a long list in a filter": {`{ documents(filter: {status: [` + repeat("READY ", 9) + `]}) { nodes { id } } }`, "input"},
+		"a long list of actions":  {`{ auditLog(filter: {actions: [` + repeat("USER_CREATED ", 17) + `]}) { nodes { id } } }`, "input"},
+		"@defer":                  {`{ me { id ... @defer { company { name } } } }`, "validation"},
+		"ids":                     {`{ nodes(ids: [` + ids + `]) { id } }`, "nodes"},
+		"complexity of ids":       {`{ nodes(ids: [` + ids + `]) { ... on Company { users(first: 100) { nodes { projects(first: 10) { nodes { id } } } } } } }`, "complexity"},
+		"not over any limit":      {`{ companies(first: 100) { nodes { users(first: 100) { nodes { id name } } } } }`, ""},
 	} {
 		started := time.Now()
 		answer := client.Do(t, c.query)
@@ -78,6 +88,12 @@ func TestLimits(t *testing.T) {
 			continue
 		}
 		first := answer.Errors[0]
+		if c.limit == "input" {
+			if first.Code() != "BAD_USER_INPUT" || !strings.Contains(first.Message, "at most") {
+				t.Errorf("%s: %.300s", name, answer.Body)
+			}
+			continue
+		}
 		if c.limit == "validation" {
 			if first.Code() != "GRAPHQL_VALIDATION_FAILED" {
 				t.Errorf("%s: %.300s", name, answer.Body)
@@ -174,6 +190,13 @@ func TestMalformedArguments(t *testing.T) {
 		"null for text":              {body(byEmail, `{"v": null}`), "$v"},
 		"nothing for text":           {body(byEmail, `{}`), "$v"},
 		"an unknown field":           {body(create, `{"v": {"name": "a", "clientName": "c", "nope": 1}}`), "$v.nope"},
+		"null for a sort":            {body(`query($v: ProjectOrder) { projects(orderBy: $v) { totalCount } }`, `{"v": null}`), "orderBy"},
+		"null for a nested sort":     {body(`query($v: UserOrder) { me { company { users(orderBy: $v) { totalCount } } } }`, `{"v": null}`), "orderBy"},
+		"null for a condition":       {body(`query($v: Boolean = true) { me { id @include(if: $v) } }`, `{"v": null}`), "$v"},
+		"null for a condition, skip": {body(`query($v: Boolean = true) { ... @skip(if: $v) { me { id } } }`, `{"v": null}`), "$v"},
+		"a cursor made by hand":      {body(after, `{"v": "`+handMade("Project.created_at", "0000-01-01T00:00:00Z")+`"}`), "after"},
+		"a cursor of another zone":   {body(after, `{"v": "`+handMade("Project.created_at", "2026-01-01T00:00:00+23:59")+`"}`), "after"},
+		"a cursor of another list":   {body(after, `{"v": "`+handMade("User.created_at", "2026-01-01T00:00:00Z")+`"}`), "after"},
 		"an unknown enum value":      {body(`query($v: ProjectOrder!) { projects(orderBy: $v) { totalCount } }`, `{"v": {"field": "NOPE", "direction": "ASC"}}`), "$v.field"},
 	} {
 		answer := client.Send(t, c.body)
@@ -183,19 +206,48 @@ func TestMalformedArguments(t *testing.T) {
 	}
 }
 
+// handMade is a cursor as a client should never make one.
+func handMade(name, text string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(name + "\x00" + strings.Repeat("i", 16) + text))
+}
+
+// A cursor that is made as the server makes it is taken: what is refused above is refused for its value.
+func TestHandMadeCursorOfAGoodTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.As(t, w.member).Query(t, `query($v: String) { projects(after: $v) { totalCount } }`, "v", handMade("Project.created_at", "2026-01-01T00:00:00Z"))
+}
+
+// A field that fails for every row says so a bounded number of times.
+func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Projects(t, w.member, 60)
+	answer := w.As(t, w.manager).Do(t, `{ projects(first: 60) { nodes { a: documents(first: 0) { totalCount } b: documents(first: 0) { totalCount } } } }`)
+	if len(answer.Errors) != 100 {
+		t.Errorf("%d errors", len(answer.Errors))
+	}
+}
+
 // What is no request of GraphQL is told so, without an echo of what was sent.
 func TestMalformedRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	client := w.As(t, w.member)
-	send := func(method, contentType, accept, path, body string) apitest.Answer {
+	compressed := map[string]string{"Content-Encoding": "gzip"}
+	send := func(method, contentType, accept, path, body string, headers ...map[string]string) apitest.Answer {
 		request, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		request.Header.Set("Content-Type", contentType)
 		if accept != "" {
-			request.Header.Set("Accept", accept)
+			request.Header.Set("Accept", strings.TrimSpace(accept))
+		}
+		for _, header := range headers {
+			for name, value := range header {
+				request.Header.Set(name, value)
+			}
 		}
 		return client.Exchange(t, request)
 	}
@@ -209,6 +261,8 @@ func TestMalformedRequests(t *testing.T) {
 		"good":                     {send("POST", json, graphql, "/graphql", ok), 200, "", graphql},
 		"good, no Accept":          {send("POST", json, "", "/graphql", ok), 200, "", graphql},
 		"good, any":                {send("POST", json, "text/html, */*;q=0.8", "/graphql", ok), 200, "", graphql},
+		"good, empty Accept":       {send("POST", json, " ", "/graphql", ok), 200, "", graphql},
+		"compressed":               {send("POST", json, "", "/graphql", ok, compressed), 415, "BAD_USER_INPUT", graphql},
 		"good, JSON":               {send("POST", json, json, "/graphql", ok), 200, "", json},
 		"good, GET":                {send("GET", "", "", "/graphql?query=%7Bme%7Bname%7D%7D", ""), 200, "", graphql},
 		"good, GET with variables": {send("GET", "", "", "/graphql?query=query(%24i%3AID!)%7Bnode(id%3A%24i)%7Bid%7D%7D&variables=%7B%22i%22%3A%22"+w.member.ID.String()+"%22%7D", ""), 200, "", graphql},

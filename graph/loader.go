@@ -88,6 +88,15 @@ func optional[T any](value T, err error) (T, error) {
 	return value, err
 }
 
+// required is for fields that are never null. Levels are read one after the other: a row that is gone when its level's turn
+// comes was deleted in between.
+func required[T any](value T, err error) (T, error) {
+	if fault.Is(err, fault.NotFound) {
+		err = (&fault.Error{Code: fault.Unavailable, Message: "The data changed while it was read: try again.", Retryable: true}).Because(err)
+	}
+	return value, err
+}
+
 // loaderWaitMax is never waited for: the batch is full before. The dataloader wants a number.
 const loaderWaitMax = time.Minute
 

@@ -216,6 +216,10 @@ func TestTransferUser(t *testing.T) {
 		if len(log.List("auditLog.nodes")) != 1 {
 			t.Errorf("the %s's log: %v", manager, log.Raw())
 		}
+		// The new company does not learn where the user came from, nor what stayed there.
+		if details := fmt.Sprint(log.At("auditLog.nodes.0.details").Raw()); manager == "stranger" && details != "map[]" {
+			t.Errorf("the new company's entry tells %s", details)
+		}
 	}
 }
 

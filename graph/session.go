@@ -22,7 +22,9 @@ func (m sessionMutations) SignIn(ctx context.Context, in model.SignInInput) (*mo
 
 func (m sessionMutations) SignOut(ctx context.Context) (*model.SignOutPayload, error) {
 	signedOut, err := m.sessions.SignOut(ctx, model.ViewerFrom(ctx))
-	model.Become(ctx, model.Viewer{})
+	if signedOut {
+		model.Become(ctx, model.Viewer{})
+	}
 	userErrors, err := splitUserErrors(err)
 	return &model.SignOutPayload{SignedOut: signedOut, UserErrors: userErrors}, err
 }

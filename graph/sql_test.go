@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"regexp"
 	"sync"
 	"testing"
 
@@ -103,6 +104,28 @@ func TestStatementsOf(t *testing.T) {
 		client.Query(t, query)
 		t.Log(query)
 		w.WantSQL(t, want)
+	}
+}
+
+var manyParents = regexp.MustCompile(`unnest\('\{[^}]*,`)
+
+// Nothing is loaded for the row that is read to see whether there is a next page.
+func TestLookAheadRowIsNotLoadedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	client := w.As(t, w.manager)
+	w.Projects(t, w.member, 3)
+	for _, query := range []string{
+		`{ users(first: 1) { nodes { projects(first: 1) { nodes { documents(first: 1) { nodes { id } } } } } } }`,
+		`{ me { company { projects(first: 1) { nodes { documents(first: 1) { nodes { id } } } } } } }`,
+	} {
+		w.SQL.Reset()
+		client.Query(t, query)
+		for _, statement := range w.SQL.Statements(true) {
+			if manyParents.MatchString(statement) {
+				t.Errorf("%s loads for more than one parent:\n%s", query, statement)
+			}
+		}
 	}
 }
 

@@ -42,6 +42,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return
 	}
 	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
 	params, status, err := t.read(w, r)
 	if err != nil {
 		t.write(w, status, exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(err)}))
@@ -66,7 +67,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 
 // acceptable picks the media type of the answer. Without a wish it is the newer one.
 func acceptable(accept []string) (string, bool) {
-	if len(accept) == 0 {
+	if strings.TrimSpace(strings.Join(accept, "")) == "" {
 		return mediaGraphQL, true
 	}
 	for _, one := range strings.Split(strings.Join(accept, ","), ",") {
@@ -138,6 +139,9 @@ func (t transport) readBody(w http.ResponseWriter, r *http.Request) (*graphql.Ra
 	if err != nil || media != mediaJSON {
 		return nil, http.StatusUnsupportedMediaType, badRequest("The Content-Type must be %s.", mediaJSON)
 	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, http.StatusUnsupportedMediaType, badRequest("The body must not be compressed.")
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(t.bodyBytesMax)))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, http.StatusRequestEntityTooLarge, fault.Exceeded("body_bytes", t.bodyBytesMax, 0)
@@ -173,6 +177,9 @@ func decode(text []byte, into any) error {
 	return nil
 }
 
+// errorsMax bounds the errors of an answer: a field that fails for every row says so often enough.
+const errorsMax = 100
+
 // write sends the answer. Its data is JSON already, and is not encoded again.
 func (t transport) write(w http.ResponseWriter, status int, response *graphql.Response) {
 	if response == nil { // the client is gone
@@ -190,7 +197,7 @@ func (t transport) write(w http.ResponseWriter, status int, response *graphql.Re
 		body.Write(encoded)
 	}
 	if len(response.Errors) > 0 {
-		part("errors", response.Errors)
+		part("errors", response.Errors[:min(len(response.Errors), errorsMax)])
 		body.WriteByte(',')
 	}
 	if response.Data != nil {

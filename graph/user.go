@@ -26,9 +26,6 @@ func (q userQueries) Users(
 	ctx context.Context, first *int32, after *string, last *int32, before *string,
 	filter *model.UserFilter, orderBy model.UserOrder,
 ) (*model.UserConnection, error) {
-	if err := filter.Validate(); err != nil {
-		return nil, err
-	}
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
 	return q.as(ctx).Users(ctx, page, filter, orderBy)
 }
@@ -36,7 +33,7 @@ func (q userQueries) Users(
 type userFields struct{ reading }
 
 func (f userFields) Company(ctx context.Context, u *model.User) (*model.Company, error) {
-	return userCompany.load(ctx, f.as(ctx), u)
+	return optional(userCompany.load(ctx, f.as(ctx), u))
 }
 
 func (f userFields) Projects(

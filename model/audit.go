@@ -36,9 +36,7 @@ func (a AuditAction) MarshalGQL(w io.Writer) { marshalEnum(w, a) }
 
 // UnmarshalGQL reads the enum.
 func (a *AuditAction) UnmarshalGQL(v any) error {
-	return unmarshalEnum(v, a, CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted,
-		UserTransferred, UserSignedIn, UserSignedOut, ProjectCreated, ProjectUpdated, ProjectDeleted,
-		DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted)
+	return unmarshalEnum(v, a, auditActions...)
 }
 
 // AuditSubject is what an action was done to, and the company that may read of it.
@@ -77,4 +75,20 @@ type AuditFilter struct {
 	CompanyID *CompanyID
 	ActorID   *UserID
 	Actions   []AuditAction
+}
+
+// auditActions are all there are.
+var auditActions = []AuditAction{
+	CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted, UserTransferred, UserSignedIn,
+	UserSignedOut, ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged,
+	DocumentDeleted,
+}
+
+// Validate reports all that is wrong with it.
+func (f *AuditFilter) Validate() error {
+	var c Checks
+	if f != nil {
+		c.listLength("filter.actions", len(f.Actions), len(auditActions))
+	}
+	return c.err()
 }

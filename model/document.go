@@ -90,6 +90,15 @@ type DocumentFilter struct {
 	Status    []DocumentStatus
 }
 
+// Validate reports all that is wrong with it.
+func (f *DocumentFilter) Validate() error {
+	var c Checks
+	if f != nil {
+		c.listLength("filter.status", len(f.Status), len(documentTransitions))
+	}
+	return c.err()
+}
+
 // DocumentOrderField is what documents are sorted by.
 type DocumentOrderField string
 

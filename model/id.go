@@ -58,7 +58,7 @@ type ID interface {
 func As[T ID](global GlobalID) (T, error) {
 	var zero T
 	if want := zero.Global().Prefix; global.Prefix != want {
-		return zero, malformed("is not the id of a %s.", want)
+		return zero, malformed("must be an id that starts with %s_.", want)
 	}
 	return T(global.UUID), nil
 }
@@ -96,7 +96,6 @@ func scanID[T ID](src any, id *T) error {
 var entityPrefixes = map[string]bool{
 	CompanyID{}.Global().Prefix:  true,
 	UserID{}.Global().Prefix:     true,
-	SessionID{}.Global().Prefix:  true,
 	ProjectID{}.Global().Prefix:  true,
 	DocumentID{}.Global().Prefix: true,
 	AuditID{}.Global().Prefix:    true,

@@ -57,7 +57,7 @@ func TestDomains(t *testing.T) {
 	t.Parallel()
 	for domain, want := range map[string]bool{
 		"example.com": true, "a.b.example": true, "münchen.example": true, "": false, "localhost": false, "http://x.example": false,
-		"x.example/path": false, "x.example:80": false, "a b.example": false, ".example": false, "example.": false, "u@x.example": false,
+		"x.example/path": false, "x.example:80": false, "a b.example": false, ".example": false, "example.": false, "u@x.example": false, "a..b": false, "-.com": false, "1.2": false, "a,b.c": false, "a.b\u200b": false,
 		strings.Repeat("x", 250) + ".example": false,
 	} {
 		var c Checks

@@ -21,7 +21,7 @@ func (id *CompanyID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
 func (id CompanyID) Value() (driver.Value, error) { return idValue(id) }
 func (id *CompanyID) Scan(src any) error          { return scanID(src, id) }
 
-// UserID is the id of an user.
+// UserID is the id of a user.
 type UserID [16]byte
 
 func (id UserID) Global() GlobalID             { return GlobalID{"user", uuid.UUID(id)} }

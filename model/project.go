@@ -37,6 +37,9 @@ type ProjectFilter struct {
 	OwnerID *UserID
 }
 
+// Validate finds nothing wrong.
+func (*ProjectFilter) Validate() error { return nil }
+
 // ProjectOrderField is what projects are sorted by.
 type ProjectOrderField string
 

@@ -3,6 +3,7 @@ package model
 import (
 	"net/mail"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +66,8 @@ func (c *Checks) length(field, value string, lengthMax int) {
 
 func (c *Checks) email(field, value string) {
 	address, err := mail.ParseAddress(value)
-	if err != nil || address.Address != value {
+	_, host, _ := strings.Cut(value, "@")
+	if err != nil || address.Address != value || !domainPattern.MatchString(host) {
 		c.fail(field, "must be an email address.")
 		return
 	}
@@ -81,10 +83,11 @@ func (c *Checks) password(field, value string) {
 	}
 }
 
+// domainPattern is a name of two labels or more (RFC 1035 section 2.3.1, with letters of any script); the last is no number.
+var domainPattern = regexp.MustCompile(`^(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?\.)+[\p{L}\p{N}-]*\p{L}[\p{L}\p{M}\p{N}]*$`)
+
 func (c *Checks) domain(field, value string) {
-	parsed, err := url.Parse("https://" + value)
-	if err != nil || parsed.Host != value || parsed.Port() != "" || !strings.Contains(value, ".") ||
-		strings.ContainsAny(value, "[]: ") || strings.HasPrefix(value, ".") || strings.HasSuffix(value, ".") {
+	if !domainPattern.MatchString(value) {
 		c.fail(field, "must be a domain name such as example.com.")
 		return
 	}
@@ -98,6 +101,19 @@ func (c *Checks) webAddress(field, value string) {
 		return
 	}
 	c.length(field, value, imageLengthMax)
+}
+
+// NoFilter is the filter of a list that has none.
+type NoFilter struct{}
+
+// Validate finds nothing wrong.
+func (NoFilter) Validate() error { return nil }
+
+// listLength checks the number of items of a list.
+func (c *Checks) listLength(field string, length, lengthMax int) {
+	if length > lengthMax {
+		c.fail(field, "must have at most %d items, not %d.", lengthMax, length)
+	}
 }
 
 // noRules is embedded by inputs that have nothing to check but the types of their fields.

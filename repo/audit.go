@@ -40,7 +40,7 @@ func (r Reader) audit(f *model.AuditFilter) func() *bun.SelectQuery {
 func (r Reader) AuditLog(
 	ctx context.Context, args model.PageArgs, f *model.AuditFilter,
 ) (*model.AuditConnection, error) {
-	p, err := newPage(args, auditByTime, model.Descending)
+	p, err := newPage(args, f, auditByTime, model.Descending)
 	if err != nil {
 		return nil, err
 	}

@@ -11,12 +11,21 @@ import (
 	"dossier/model"
 )
 
+// strength is how a row is locked (PostgreSQL documentation, 13.3.2).
+type strength string
+
+// A row that only changes may go on being referred to; one that goes, or moves to another company, may not.
+const (
+	toChange strength = "NO KEY UPDATE"
+	toRemove strength = "UPDATE"
+)
+
 // lock reads the row to change, which stays locked until the transaction ends. A row that is not visible is NOT_FOUND,
 // and one that is no longer of the expected version is CONFLICT.
 func lock[T any, P model.Row[T], K model.ID](
-	ctx context.Context, q *bun.SelectQuery, thing string, id K, expected *int32, version func(*T) int32,
+	ctx context.Context, q *bun.SelectQuery, to strength, thing string, id K, expected *int32, version func(*T) int32,
 ) (*T, error) {
-	rows, err := all[T, P](ctx, q.Where("?TableAlias.id = ?", id).For("UPDATE"))
+	rows, err := all[T, P](ctx, q.Where("?TableAlias.id = ?", id).For(string(to)))
 	if err != nil {
 		return nil, err
 	}
@@ -68,11 +77,12 @@ func (c *changes) note(column string, from, to any) {
 	c.details[column] = map[string]any{"from": from, "to": to}
 }
 
-// save writes the changed columns of a locked row, as its next version.
+// save writes the changed columns of a locked row, as its next version. Its time is the clock's, not the transaction's,
+// which may have waited for the lock and would set the time back.
 func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes) error {
 	*version++
 	_, err := tx.db.NewUpdate().Model(row).Column(append(c.columns, "version", "updated_at")...).
-		Value("updated_at", "now()").WherePK().Returning("updated_at").Exec(ctx)
+		Value("updated_at", "clock_timestamp()").WherePK().Returning("updated_at").Exec(ctx)
 	return err
 }
 

@@ -27,7 +27,7 @@ func (r Reader) companies() *bun.SelectQuery {
 func (r Reader) Companies(
 	ctx context.Context, args model.PageArgs, by model.CompanyOrder,
 ) (*model.CompanyConnection, error) {
-	p, err := newPage(args, companyOrders[by.Field], by.Direction)
+	p, err := newPage(args, model.NoFilter{}, companyOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +39,10 @@ func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*m
 	return byIDs[model.Company](ctx, r.companies(), ids)
 }
 
-func (tx *Tx) lockCompany(ctx context.Context, id model.CompanyID, expected *int32) (*model.Company, error) {
-	return lock(ctx, tx.companies(), "company", id, expected, func(c *model.Company) int32 { return c.Version })
+func (tx *Tx) lockCompany(
+	ctx context.Context, to strength, id model.CompanyID, expected *int32,
+) (*model.Company, error) {
+	return lock(ctx, tx.companies(), to, "company", id, expected, func(c *model.Company) int32 { return c.Version })
 }
 
 // CreateCompany adds a company.
@@ -55,7 +57,7 @@ func (tx *Tx) CreateCompany(ctx context.Context, in model.CreateCompanyInput) (*
 
 // UpdateCompany changes what the input names.
 func (tx *Tx) UpdateCompany(ctx context.Context, in model.UpdateCompanyInput) (*model.Company, error) {
-	company, err := tx.lockCompany(ctx, in.ID, in.ExpectedVersion)
+	company, err := tx.lockCompany(ctx, toChange, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "update company", in.ID)
 	}
@@ -75,7 +77,7 @@ func (tx *Tx) UpdateCompany(ctx context.Context, in model.UpdateCompanyInput) (*
 
 // DeleteCompany removes a company that nothing belongs to any more.
 func (tx *Tx) DeleteCompany(ctx context.Context, in model.DeleteCompanyInput) error {
-	company, err := tx.lockCompany(ctx, in.ID, in.ExpectedVersion)
+	company, err := tx.lockCompany(ctx, toRemove, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return wrap(err, "delete company", in.ID)
 	}

@@ -45,7 +45,7 @@ func (r Reader) documents(f *model.DocumentFilter) func() *bun.SelectQuery {
 func (r Reader) Documents(
 	ctx context.Context, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
 ) (*model.DocumentConnection, error) {
-	p, err := newPage(args, documentOrders[by.Field], by.Direction)
+	p, err := newPage(args, f, documentOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func documentLists[K model.ID](
 	ctx context.Context, r Reader, parents []K, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
 	column string, parent func(*model.Document) K,
 ) (map[K]*model.DocumentConnection, error) {
-	p, err := newPage(args, documentOrders[by.Field], by.Direction)
+	p, err := newPage(args, f, documentOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +99,10 @@ func (r Reader) DocumentCountsByProject(
 	return countBy(ctx, projects, "project_id", r.documents(nil)())
 }
 
-func (tx *Tx) lockDocument(ctx context.Context, id model.DocumentID, expected *int32) (*model.Document, error) {
-	document, err := lock(ctx, tx.documents(nil)(), "document", id, expected,
+func (tx *Tx) lockDocument(
+	ctx context.Context, to strength, id model.DocumentID, expected *int32,
+) (*model.Document, error) {
+	document, err := lock(ctx, tx.documents(nil)(), to, "document", id, expected,
 		func(d *model.Document) int32 { return d.Version })
 	if err != nil {
 		return nil, err
@@ -119,8 +121,13 @@ func (tx *Tx) CreateDocuments(ctx context.Context, in []model.DocumentInput) ([]
 	var faults fault.List
 	for i, d := range in {
 		document, wrong := tx.newDocument(d, owners, projects)
-		if wrong != nil {
-			faults = append(faults, wrong.At(append([]string{"documents", strconv.Itoa(i)}, wrong.Field...)...))
+		for _, f := range wrong {
+			if f.Code == fault.Forbidden {
+				return nil, f
+			}
+			faults = append(faults, f.At(append([]string{"documents", strconv.Itoa(i)}, f.Field...)...))
+		}
+		if len(faults) > 0 {
 			continue
 		}
 		documents[i] = document
@@ -138,13 +145,19 @@ func (tx *Tx) CreateDocuments(ctx context.Context, in []model.DocumentInput) ([]
 // CreateDocument adds one document.
 func (tx *Tx) CreateDocument(ctx context.Context, in model.DocumentInput) (*model.Document, error) {
 	documents, err := tx.CreateDocuments(ctx, []model.DocumentInput{in})
-	if faults := fault.All(err); len(faults) == 1 && len(faults[0].Field) > 2 {
-		return nil, faults[0].At(faults[0].Field[2:]...)
+	if err == nil {
+		return documents[0], nil
 	}
-	if err != nil {
-		return nil, err
+	var faults fault.List
+	for _, f := range fault.All(err) {
+		if len(f.Field) > 2 { // documents, 0, and the field
+			faults = append(faults, f.At(f.Field[2:]...))
+		}
 	}
-	return documents[0], nil
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return nil, err
 }
 
 // documentReferences reads the owners and projects that new documents name, a statement each.
@@ -186,39 +199,46 @@ func readInto[K comparable, T any](
 	return err
 }
 
+// newDocument makes a row of the input, or says all that is wrong with what it refers to.
 func (tx *Tx) newDocument(
 	in model.DocumentInput, owners map[model.UserID]*model.User, projects map[model.ProjectID]*model.Project,
-) (*model.Document, *fault.Error) {
+) (*model.Document, fault.List) {
 	document := &model.Document{
 		ID: model.NewID[model.DocumentID](), OwnerID: tx.viewer.UserID, ProjectID: in.ProjectID, Name: in.Name,
 		Status: model.DocumentUploading, ContentType: in.ContentType, SizeBytes: in.SizeBytes,
 	}
+	var wrong fault.List
 	company := tx.viewer.CompanyID
 	if in.OwnerID != nil {
 		owner := owners[*in.OwnerID]
-		if owner == nil || owner.CompanyID == nil {
-			return nil, constraintFaults["documents_owner_id_fkey"]
+		switch {
+		case owner == nil || owner.CompanyID == nil:
+			wrong = append(wrong, constraintFaults["documents_owner_id_fkey"])
+		case owner.ID != tx.viewer.UserID && !tx.viewer.Manages(owner.CompanyID):
+			return nil, fault.List{errOnlyOwn}
+		default:
+			document.OwnerID, company = owner.ID, owner.CompanyID
 		}
-		if owner.ID != tx.viewer.UserID && !tx.viewer.Manages(owner.CompanyID) {
-			return nil, errOnlyOwn
-		}
-		document.OwnerID, company = owner.ID, owner.CompanyID
 	}
-	if company == nil {
-		return nil, fault.Invalid([]string{"ownerId"}, "is required: an ADMIN belongs to no company and owns nothing.")
+	if in.OwnerID == nil && company == nil {
+		wrong = append(wrong,
+			fault.Invalid([]string{"ownerId"}, "is required: an ADMIN belongs to no company and owns nothing."))
+	}
+	if in.ProjectID != nil {
+		if project := projects[*in.ProjectID]; project == nil || company != nil && project.CompanyID != *company {
+			wrong = append(wrong, constraintFaults["documents_project_id_fkey"])
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
 	}
 	document.CompanyID = *company
-	if in.ProjectID != nil {
-		if project := projects[*in.ProjectID]; project == nil || project.CompanyID != *company {
-			return nil, constraintFaults["documents_project_id_fkey"]
-		}
-	}
 	return document, nil
 }
 
 // UpdateDocument changes what the input names.
 func (tx *Tx) UpdateDocument(ctx context.Context, in model.UpdateDocumentInput) (*model.Document, error) {
-	document, err := tx.lockDocument(ctx, in.ID, in.ExpectedVersion)
+	document, err := tx.lockDocument(ctx, toChange, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "update document", in.ID)
 	}
@@ -240,7 +260,7 @@ func (tx *Tx) UpdateDocument(ctx context.Context, in model.UpdateDocumentInput) 
 func (tx *Tx) UpdateDocumentStatus(
 	ctx context.Context, in model.UpdateDocumentStatusInput,
 ) (*model.Document, error) {
-	document, err := tx.lockDocument(ctx, in.ID, in.ExpectedVersion)
+	document, err := tx.lockDocument(ctx, toChange, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "update document status", in.ID)
 	}
@@ -260,7 +280,7 @@ func (tx *Tx) UpdateDocumentStatus(
 
 // DeleteDocument removes a document.
 func (tx *Tx) DeleteDocument(ctx context.Context, in model.DeleteDocumentInput) error {
-	document, err := tx.lockDocument(ctx, in.ID, in.ExpectedVersion)
+	document, err := tx.lockDocument(ctx, toRemove, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return wrap(err, "delete document", in.ID)
 	}

@@ -3,7 +3,9 @@ package repo
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +19,7 @@ import (
 
 // order is one way to sort a list: by a column, then by id. An index on the two serves it in both directions.
 type order[T any] struct {
+	name   string // of the list and the sort, in cursors
 	column string
 	cast   string          // SQL type of the column
 	text   func(*T) string // the column's value in a row, as PostgreSQL reads it
@@ -24,18 +27,21 @@ type order[T any] struct {
 }
 
 func byTime[T any](column string, at func(*T) time.Time, id func(*T) uuid.UUID) order[T] {
-	return order[T]{column, "timestamptz", func(row *T) string { return at(row).UTC().Format(time.RFC3339Nano) }, id}
+	return order[T]{orderName[T](column), column, "timestamptz",
+		func(row *T) string { return at(row).UTC().Format(time.RFC3339Nano) }, id}
 }
 
 func byText[T any](column string, text func(*T) string, id func(*T) uuid.UUID) order[T] {
-	return order[T]{column, "text", text, id}
+	return order[T]{orderName[T](column), column, "text", text, id}
 }
 
-// cursor is a place in a list: the sorted column's value and the id of a row. It names the column, so that a cursor of
-// another sort is refused rather than misread.
+func orderName[T any](column string) string { return reflect.TypeFor[T]().Name() + "." + column }
+
+// cursor is a place in a list: the sorted column's value and the id of a row. It names the list and the column, so that a
+// cursor of another list or sort is refused rather than misread.
 func (o order[T]) cursor(row *T) string {
 	id := o.id(row)
-	return base64.RawURLEncoding.EncodeToString([]byte(o.column + "\x00" + string(id[:]) + o.text(row)))
+	return base64.RawURLEncoding.EncodeToString([]byte(o.name + "\x00" + string(id[:]) + o.text(row)))
 }
 
 // place is a decoded cursor.
@@ -59,7 +65,7 @@ func (o order[T]) decode(argument string, cursor *string) (*place, error) {
 	if err != nil {
 		return nil, malformed
 	}
-	rest, ok := strings.CutPrefix(string(raw), o.column+"\x00")
+	rest, ok := strings.CutPrefix(string(raw), o.name+"\x00")
 	if !ok || len(rest) < len(uuid.UUID{}) {
 		return nil, malformed
 	}
@@ -67,8 +73,10 @@ func (o order[T]) decode(argument string, cursor *string) (*place, error) {
 	if _, err := model.UnmarshalString(at.text); err != nil {
 		return nil, malformed
 	}
+	// What is not written as cursor writes it was made by hand, and PostgreSQL may not read it.
 	if o.cast == "timestamptz" {
-		if _, err := time.Parse(time.RFC3339Nano, at.text); err != nil {
+		parsed, err := time.Parse(time.RFC3339Nano, at.text)
+		if err != nil || parsed.UTC().Format(time.RFC3339Nano) != at.text || parsed.Year() < 1 || parsed.Year() > 9999 {
 			return nil, malformed
 		}
 	}
@@ -85,9 +93,18 @@ type page[T any] struct {
 	after, before *place
 }
 
-func newPage[T any](args model.PageArgs, by order[T], direction model.OrderDirection) (page[T], error) {
+// newPage checks what a list is asked for.
+func newPage[T any](
+	args model.PageArgs, filter interface{ Validate() error }, by order[T], direction model.OrderDirection,
+) (page[T], error) {
 	p := page[T]{args: args, order: by, descending: direction == model.Descending}
-	var err error
+	if by.id == nil { // a variable may be null where the argument's default is not
+		return p, fault.Invalid([]string{"orderBy"}, "must not be null.")
+	}
+	err := filter.Validate()
+	if err != nil {
+		return p, err
+	}
 	if p.size, p.backward, err = args.Size(); err != nil {
 		return p, err
 	}
@@ -130,15 +147,18 @@ func (p page[T]) connection(rows []*T, total func(context.Context) (int32, error
 func list[T any, P model.Row[T]](
 	ctx context.Context, p page[T], build func() *bun.SelectQuery,
 ) (*model.Connection[T], error) {
-	rows, err := all[T, P](ctx, p.apply(build()))
+	rows, err := scan[T](ctx, p.apply(build()))
 	if err != nil {
 		return nil, err
 	}
-	return p.connection(rows, func(ctx context.Context) (int32, error) {
+	connection := p.connection(rows, func(ctx context.Context) (int32, error) {
 		var count int32
 		err := build().ColumnExpr("count(*)").Scan(ctx, &count)
 		return count, translate(err)
-	}), nil
+	})
+	// The row beyond the page is no part of its batch: nothing is loaded for it.
+	model.Join[T, P](connection.Nodes)
+	return connection, nil
 }
 
 // lists reads one page for each parent, in one statement. Rows of one parent come in the page's order: each is the
@@ -148,7 +168,7 @@ func lists[K model.ID, T any, P model.Row[T]](
 	build func() *bun.SelectQuery,
 ) (map[K]*model.Connection[T], error) {
 	inner := p.apply(build().Where("?TableAlias.? = parent.id", bun.Ident(column)))
-	rows, err := all[T, P](ctx, r.db.NewSelect().Model((*T)(nil)).
+	rows, err := scan[T](ctx, r.db.NewSelect().Model((*T)(nil)).
 		ModelTableExpr("unnest(?::uuid[]) AS parent (id)", uuidArray(parents)).
 		Join("CROSS JOIN LATERAL (?) AS ?TableAlias", inner))
 	if err != nil {
@@ -160,12 +180,15 @@ func lists[K model.ID, T any, P model.Row[T]](
 	}
 	counted := countOnce(parents, column, build)
 	connections := make(map[K]*model.Connection[T], len(parents))
+	shown := make([]*T, 0, len(rows))
 	for _, key := range parents {
 		connections[key] = p.connection(byParent[key], func(ctx context.Context) (int32, error) {
 			counts, err := counted(ctx)
 			return counts[key], err
 		})
+		shown = append(shown, connections[key].Nodes...)
 	}
+	model.Join[T, P](shown)
 	return connections, nil
 }
 
@@ -175,7 +198,7 @@ func countOnce[K model.ID](
 ) func(context.Context) (map[K]int32, error) {
 	var once sync.Once
 	var counts map[K]int32
-	var err error
+	err := errors.New("the count was cut short")
 	return func(ctx context.Context) (map[K]int32, error) {
 		once.Do(func() { counts, err = countBy(ctx, parents, column, build()) })
 		return counts, err

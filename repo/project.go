@@ -34,7 +34,7 @@ func (r Reader) projects(f *model.ProjectFilter) func() *bun.SelectQuery {
 func (r Reader) Projects(
 	ctx context.Context, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
 ) (*model.ProjectConnection, error) {
-	p, err := newPage(args, projectOrders[by.Field], by.Direction)
+	p, err := newPage(args, f, projectOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func projectLists[K model.ID](
 	ctx context.Context, r Reader, parents []K, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
 	column string, parent func(*model.Project) K,
 ) (map[K]*model.ProjectConnection, error) {
-	p, err := newPage(args, projectOrders[by.Field], by.Direction)
+	p, err := newPage(args, f, projectOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +72,10 @@ func (r Reader) ProjectsByIDs(ctx context.Context, ids []model.ProjectID) ([]*mo
 	return byIDs[model.Project](ctx, r.projects(nil)(), ids)
 }
 
-func (tx *Tx) lockProject(ctx context.Context, id model.ProjectID, expected *int32) (*model.Project, error) {
-	project, err := lock(ctx, tx.projects(nil)(), "project", id, expected,
+func (tx *Tx) lockProject(
+	ctx context.Context, to strength, id model.ProjectID, expected *int32,
+) (*model.Project, error) {
+	project, err := lock(ctx, tx.projects(nil)(), to, "project", id, expected,
 		func(p *model.Project) int32 { return p.Version })
 	if err != nil {
 		return nil, err
@@ -99,7 +101,7 @@ func (tx *Tx) CreateProject(ctx context.Context, in model.CreateProjectInput) (*
 
 // UpdateProject changes what the input names.
 func (tx *Tx) UpdateProject(ctx context.Context, in model.UpdateProjectInput) (*model.Project, error) {
-	project, err := tx.lockProject(ctx, in.ID, in.ExpectedVersion)
+	project, err := tx.lockProject(ctx, toChange, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "update project", in.ID)
 	}
@@ -132,7 +134,7 @@ type DeletedProject struct{ DocumentsDeleted, DocumentsKept int32 }
 
 // DeleteProject removes a project; its documents go with it, or stay without a project.
 func (tx *Tx) DeleteProject(ctx context.Context, in model.DeleteProjectInput) (*DeletedProject, error) {
-	project, err := tx.lockProject(ctx, in.ID, in.ExpectedVersion)
+	project, err := tx.lockProject(ctx, toRemove, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "delete project", in.ID)
 	}
@@ -153,13 +155,20 @@ func (tx *Tx) DeleteProject(ctx context.Context, in model.DeleteProjectInput) (*
 	}})
 }
 
+// documentsDeletedMax is how many documents go with their project at once.
+const documentsDeletedMax = 10_000
+
 // deleteDocumentsOf removes the project's documents. A MEMBER's project may hold a colleague's documents, which are not
 // the MEMBER's to delete.
 func (tx *Tx) deleteDocumentsOf(ctx context.Context, project *model.Project) (int32, error) {
 	documents, err := all[model.Document](ctx, tx.documents(nil)().
-		Where("?TableAlias.project_id = ?", project.ID).For("UPDATE"))
+		Where("?TableAlias.project_id = ?", project.ID).Limit(documentsDeletedMax+1).For("UPDATE"))
 	if err != nil || len(documents) == 0 {
 		return 0, err
+	}
+	if len(documents) > documentsDeletedMax {
+		return 0, fault.New(fault.Conflict, "The project has more than %d documents: delete some of them before.", documentsDeletedMax).
+			At("documents")
 	}
 	entries := make([]entry, len(documents))
 	for i, document := range documents {
@@ -176,7 +185,7 @@ func (tx *Tx) deleteDocumentsOf(ctx context.Context, project *model.Project) (in
 
 func (tx *Tx) detachDocumentsOf(ctx context.Context, project *model.Project) (int32, error) {
 	result, err := tx.db.NewUpdate().Model((*model.Document)(nil)).
-		Set("project_id = NULL").Set("version = version + 1").Set("updated_at = now()").
+		Set("project_id = NULL").Set("version = version + 1").Set("updated_at = clock_timestamp()").
 		Where("project_id = ?", project.ID).Exec(ctx)
 	if err != nil {
 		return 0, err

@@ -10,14 +10,14 @@ import (
 )
 
 // ViewerBySession gives whose session has this token hash, UNAUTHENTICATED when there is none or it is over.
-func (r Reader) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Viewer, error) {
+func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Viewer, error) {
 	var rows []struct {
 		SessionID model.SessionID
 		UserID    model.UserID
 		CompanyID *model.CompanyID
 		Role      model.Role
 	}
-	err := r.db.NewSelect().TableExpr("sessions AS session").
+	err := s.db.NewSelect().TableExpr("sessions AS session").
 		Join(`JOIN users AS "user" ON "user".id = session.user_id`).
 		ColumnExpr(`session.id AS session_id, "user".id AS user_id, "user".company_id, "user".role`).
 		Where("session.token_hash = ? AND session.expires > now()", tokenHash).Scan(ctx, &rows)

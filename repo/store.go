@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
+	"dossier/internal/fault"
 	"dossier/internal/pgconn"
 	"dossier/model"
 )
@@ -75,8 +76,13 @@ type Tx struct {
 	Reader
 }
 
-// As gives the same transaction for another viewer.
-func (tx *Tx) As(viewer model.Viewer) *Tx { return &Tx{Reader{db: tx.db, viewer: viewer}} }
+// As gives the system's transaction for a user that it acts for. It panics for anyone else's: nobody becomes another.
+func (tx *Tx) As(viewer model.Viewer) *Tx {
+	if tx.viewer != system {
+		panic("repo: As of a transaction that is not the system's")
+	}
+	return &Tx{Reader{db: tx.db, viewer: viewer}}
+}
 
 // txTriesMax bounds how often a transaction is run that PostgreSQL ended for a conflict with another one.
 const txTriesMax = 4
@@ -90,7 +96,11 @@ const txRetryPause = 10 * time.Millisecond
 func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.Context, *Tx) error) error {
 	for try := 1; ; try++ {
 		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-			return fn(ctx, &Tx{Reader{db: tx, viewer: viewer}})
+			t := &Tx{Reader{db: tx, viewer: viewer}}
+			if err := t.confirmViewer(ctx); err != nil {
+				return err
+			}
+			return fn(ctx, t)
 		})
 		if try == txTriesMax || !isTxConflict(err) || errors.Is(err, pgconn.ErrCommitUnknown) {
 			return translate(err)
@@ -102,6 +112,28 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 			return translate(ctx.Err())
 		}
 	}
+}
+
+// confirmViewer checks that the viewer is still who the credential said: a request may take a while, and who was deleted,
+// moved or given another role meanwhile changes nothing more. The user stays until the transaction ends.
+func (tx *Tx) confirmViewer(ctx context.Context) error {
+	if tx.viewer == system {
+		return nil
+	}
+	q := tx.db.NewSelect().TableExpr("users").ColumnExpr("id").Where("id = ? AND role = ?", tx.viewer.UserID, tx.viewer.Role)
+	if tx.viewer.CompanyID == nil {
+		q = q.Where("company_id IS NULL")
+	} else {
+		q = q.Where("company_id = ?", *tx.viewer.CompanyID)
+	}
+	var ids []model.UserID
+	if err := q.For("KEY SHARE").Scan(ctx, &ids); err != nil {
+		return err
+	}
+	if len(ids) == 0 {
+		return fault.New(fault.Unauthenticated, "Your access was changed or ended: sign in again.")
+	}
+	return nil
 }
 
 // Do is InTx for a function that gives a value. The value is zero when there is an error.
@@ -118,13 +150,17 @@ func Do[T any](ctx context.Context, s *Store, viewer model.Viewer, fn func(conte
 	return value, nil
 }
 
+// scan runs a select.
+func scan[T any](ctx context.Context, q *bun.SelectQuery) ([]*T, error) {
+	var rows []*T
+	err := q.Scan(ctx, &rows)
+	return rows, translate(err)
+}
+
 // all runs a select and joins its rows into one batch.
 func all[T any, P model.Row[T]](ctx context.Context, q *bun.SelectQuery) ([]*T, error) {
-	var rows []*T
-	if err := q.Scan(ctx, &rows); err != nil {
-		return nil, translate(err)
-	}
-	return model.Join[T, P](rows), nil
+	rows, err := scan[T](ctx, q)
+	return model.Join[T, P](rows), err
 }
 
 // byIDs reads rows by their ids, in any order; ids that are not there or not visible are left out.
@@ -155,8 +191,8 @@ func wrap(err error, operation string, id fmt.Stringer) error {
 }
 
 // IsEmpty reports whether there is neither a company nor a user.
-func (r Reader) IsEmpty(ctx context.Context) (bool, error) {
+func (s *Store) IsEmpty(ctx context.Context) (bool, error) {
 	var empty bool
-	err := r.db.NewRaw("SELECT NOT EXISTS (SELECT FROM companies) AND NOT EXISTS (SELECT FROM users)").Scan(ctx, &empty)
+	err := s.db.NewRaw("SELECT NOT EXISTS (SELECT FROM companies) AND NOT EXISTS (SELECT FROM users)").Scan(ctx, &empty)
 	return empty, translate(err)
 }

@@ -40,7 +40,7 @@ func (r Reader) users(f *model.UserFilter) func() *bun.SelectQuery {
 func (r Reader) Users(
 	ctx context.Context, args model.PageArgs, f *model.UserFilter, by model.UserOrder,
 ) (*model.UserConnection, error) {
-	p, err := newPage(args, userOrders[by.Field], by.Direction)
+	p, err := newPage(args, f, userOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (r Reader) Users(
 func (r Reader) UsersByCompany(
 	ctx context.Context, companies []model.CompanyID, args model.PageArgs, f *model.UserFilter, by model.UserOrder,
 ) (map[model.CompanyID]*model.UserConnection, error) {
-	p, err := newPage(args, userOrders[by.Field], by.Direction)
+	p, err := newPage(args, f, userOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +75,10 @@ func (r Reader) UserByEmail(ctx context.Context, email string) (*model.User, err
 	return users[0], nil
 }
 
-func (tx *Tx) lockUser(ctx context.Context, id model.UserID, expected *int32) (*model.User, error) {
-	return lock(ctx, tx.users(nil)(), "user", id, expected, func(u *model.User) int32 { return u.Version })
+func (tx *Tx) lockUser(
+	ctx context.Context, to strength, id model.UserID, expected *int32,
+) (*model.User, error) {
+	return lock(ctx, tx.users(nil)(), to, "user", id, expected, func(u *model.User) int32 { return u.Version })
 }
 
 // CreateUser adds a user; the password comes hashed, nil for none.
@@ -123,7 +125,7 @@ func (tx *Tx) mayChangeUser(user *model.User) error {
 
 // UpdateUser changes what the input names. A new address is not verified.
 func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.User, error) {
-	user, err := tx.lockUser(ctx, in.ID, in.ExpectedVersion)
+	user, err := tx.lockUser(ctx, toChange, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "update user", in.ID)
 	}
@@ -150,7 +152,7 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 
 // DeleteUser removes a user, whose sessions end with it, and gives what the user owned to the new owner.
 func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.Reassigned, error) {
-	user, err := tx.lockUser(ctx, in.ID, in.ExpectedVersion)
+	user, err := tx.lockUser(ctx, toRemove, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "delete user", in.ID)
 	}
@@ -170,7 +172,7 @@ func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.
 
 // TransferUser moves a user to another company. What the user owns stays, as the new owner's; the sessions end.
 func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*model.User, *model.Reassigned, error) {
-	user, err := tx.lockUser(ctx, in.UserID, nil)
+	user, err := tx.lockUser(ctx, toRemove, in.UserID, nil)
 	if err != nil {
 		return nil, nil, wrap(atField(err, "userId"), "transfer user", in.UserID)
 	}
@@ -193,10 +195,9 @@ func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*mo
 	if err := tx.endSessions(ctx, user.ID); err != nil {
 		return nil, nil, wrap(err, "transfer user", in.UserID)
 	}
-	details := withOwner(map[string]any{"fromCompanyId": left.CompanyID.String(), "toCompanyId": in.CompanyID.String()},
-		in.NewOwnerID, reassigned)
+	// Neither company learns of the other: what stayed is the old one's to know.
 	return user, reassigned, tx.record(ctx, model.UserTransferred,
-		entry{left.AuditSubject(), details}, entry{user.AuditSubject(), details})
+		entry{left.AuditSubject(), withOwner(map[string]any{}, in.NewOwnerID, reassigned)}, entry{subject: user.AuditSubject()})
 }
 
 func withOwner(details map[string]any, newOwner *model.UserID, reassigned *model.Reassigned) map[string]any {
@@ -230,7 +231,7 @@ func (tx *Tx) reassign(ctx context.Context, user *model.User, newOwner *model.Us
 
 func giveTo[T any](ctx context.Context, tx *Tx, from, to model.UserID) (int32, error) {
 	result, err := tx.db.NewUpdate().Model((*T)(nil)).
-		Set("owner_id = ?", to).Set("version = version + 1").Set("updated_at = now()").
+		Set("owner_id = ?", to).Set("version = version + 1").Set("updated_at = clock_timestamp()").
 		Where("owner_id = ?", from).Exec(ctx)
 	if err != nil {
 		return 0, err

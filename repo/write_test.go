@@ -151,7 +151,7 @@ func TestCreateDocumentsIsAllOrNothingWithErrorsByIndex(t *testing.T) {
 	}
 	w.SQL.Reset()
 	documents := must[[]*model.Document](t)(create(w.member, inputs...))
-	if sent := w.SQL.Statements(false); len(sent) != 5 { // BEGIN, projects, documents, audit, COMMIT
+	if sent := w.SQL.Statements(false); len(sent) != 6 { // BEGIN, viewer, projects, documents, audit, COMMIT
 		t.Errorf("%d statements for %d documents", len(sent), len(inputs))
 	}
 	for i, d := range documents {

@@ -1865,6 +1865,8 @@ type Query {
 """
 What can be changed. Each mutation is one transaction: all of it happens, or nothing. Several mutations of one request run
 one after the other, each in a transaction of its own. Problems with the input are in ` + "`" + `userErrors` + "`" + `, and then nothing was changed.
+If one of several answers an error instead, ` + "`" + `data` + "`" + ` is null as a whole, though those before it were done: send what must not
+be lost, such as a sign-in, by itself.
 """
 type Mutation {
   "Starts a session. Send its token as ` + "`" + `Authorization: Bearer …` + "`" + ` with each request."
@@ -2025,7 +2027,7 @@ type CreateCompanyPayload {
   userErrors: [UserError!]!
 }
 
-"Changes of a company. What is absent stays."
+"Changes of a company. What is absent stays; so does a null name."
 input UpdateCompanyInput {
   "Which company."
   id: ID!
@@ -2185,7 +2187,7 @@ type SignInPayload {
 type SignOutPayload {
   "Whether the session was ended by this call."
   signedOut: Boolean!
-  "What is wrong with the input."
+  "Always empty: there is no input."
   userErrors: [UserError!]!
 }
 
@@ -2213,7 +2215,7 @@ type CreateUserPayload {
   userErrors: [UserError!]!
 }
 
-"Changes of a user's profile. What is absent stays."
+"Changes of a user's profile. What is absent stays; so does a null name or email."
 input UpdateUserInput {
   "Which user."
   id: ID!
@@ -2575,7 +2577,7 @@ type CreateDocumentsPayload {
   userErrors: [UserError!]!
 }
 
-"Changes of a document. What is absent stays."
+"Changes of a document. What is absent stays; so does a null name."
 input UpdateDocumentInput {
   "Which document."
   id: ID!
@@ -2717,7 +2719,7 @@ input AuditFilter {
   companyId: ID
   "What this user did."
   actorId: ID
-  "What was done."
+  "What was done; up to as many as there are."
   actions: [AuditAction!]
 }
 `, BuiltIn: false},

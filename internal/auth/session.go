@@ -91,7 +91,7 @@ func (s Sessions) SignOut(ctx context.Context, viewer model.Viewer) (bool, error
 
 // Viewer gives whose session the token is of, UNAUTHENTICATED if of none.
 func (s Sessions) Viewer(ctx context.Context, token string) (model.Viewer, error) {
-	return s.Store.System().ViewerBySession(ctx, hashToken(token))
+	return s.Store.ViewerBySession(ctx, hashToken(token))
 }
 
 // hashToken is what is stored of a token. A token has 128 bits of chance or more, so that a plain hash cannot be searched.

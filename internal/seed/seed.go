@@ -27,7 +27,7 @@ var SignIns = []struct {
 // Load fills an empty database and reports whether it did; one that has a company or user stays as it is. It is one
 // transaction: a program that is killed meanwhile leaves an empty database.
 func Load(ctx context.Context, store *repo.Store) (bool, error) {
-	empty, err := store.System().IsEmpty(ctx)
+	empty, err := store.IsEmpty(ctx)
 	if err != nil || !empty {
 		return false, err
 	}

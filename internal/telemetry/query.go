@@ -26,6 +26,9 @@ var _ bun.QueryHook = QueryLog{}
 // BeforeQuery does nothing.
 func (QueryLog) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
 
+// loggedBytesMax is how much of a statement is logged.
+const loggedBytesMax = 4 << 10
+
 // AfterQuery logs the statement if it is to be.
 func (l QueryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 	duration := time.Since(event.StartTime)
@@ -35,6 +38,9 @@ func (l QueryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 		return
 	}
 	text := event.Query
+	if len(text) > loggedBytesMax {
+		text = text[:loggedBytesMax]
+	}
 	if !l.ShowValues {
 		text = Redact(text)
 	}
