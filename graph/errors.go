@@ -57,6 +57,7 @@ func blame(argument string, err error) error {
 // the database, path or stack leaves the server.
 type presenter struct {
 	logger *slog.Logger
+	values bool // whether the log may have values of the database
 }
 
 func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
@@ -157,7 +158,7 @@ func presentQueryError(shown, err *gqlerror.Error) *gqlerror.Error {
 func (p presenter) presentUnknown(ctx context.Context, shown *gqlerror.Error, err error) *gqlerror.Error {
 	id := telemetry.RequestID(ctx)
 	p.logger.ErrorContext(ctx, "internal error", "request_id", id, "operation", telemetry.Operation(ctx),
-		"path", shown.Path.String(), "error", err)
+		"path", shown.Path.String(), "error", telemetry.Reason(err, p.values))
 	shown.Message = "Something went wrong on our side. Tell us the request id if it goes on: " + id
 	shown.Extensions = map[string]any{"code": fault.Internal, "requestId": id}
 	return shown
@@ -167,7 +168,7 @@ func (p presenter) presentUnknown(ctx context.Context, shown *gqlerror.Error, er
 func (p presenter) logCause(ctx context.Context, f *fault.Error, err error) {
 	if f.Code == fault.Unavailable || f.Code == fault.Timeout {
 		p.logger.WarnContext(ctx, "request not served", "code", f.Code, "request_id", telemetry.RequestID(ctx),
-			"operation", telemetry.Operation(ctx), "error", err)
+			"operation", telemetry.Operation(ctx), "error", telemetry.Reason(err, p.values))
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // What the extensions of an error tell a program.
 func TestPresentedExtensions(t *testing.T) {
 	t.Parallel()
-	p := presenter{slog.New(slog.NewTextHandler(io.Discard, nil))}
+	p := presenter{logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for name, c := range map[string]struct {
 		err       error
 		extension string

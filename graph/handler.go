@@ -27,6 +27,7 @@ type Config struct {
 	Timeout  time.Duration // of one operation
 
 	Explorable bool // introspection, and suggestions in errors
+	LogValues  bool // errors of the database are logged with the values that they quote
 }
 
 // DefaultTimeout is how long an operation may take.
@@ -63,7 +64,7 @@ func NewHandler(c Config) http.Handler {
 	server.SetQueryCache(cache)
 	server.SetParserTokenLimit(c.Limits.Tokens)
 	server.SetDisableSuggestion(!c.Explorable)
-	server.SetErrorPresenter(presenter{c.Logger}.present)
+	server.SetErrorPresenter(presenter{c.Logger, c.LogValues}.present)
 	server.SetRecoverFunc(recovered)
 	if c.Explorable {
 		server.Use(extension.Introspection{})

@@ -56,7 +56,7 @@ func (l QueryLog) AfterQuery(ctx context.Context, event *bun.QueryEvent) {
 	}
 	if failed {
 		message, level = "failed query", slog.LevelWarn
-		attributes = append(attributes, slog.String("error", l.reason(event.Err)))
+		attributes = append(attributes, slog.String("error", Reason(event.Err, l.ShowValues)))
 	}
 	l.Logger.LogAttrs(ctx, level, message, attributes...)
 }
@@ -67,14 +67,16 @@ type postgresError interface {
 	Field(name byte) string
 }
 
-// reason is why a statement failed. PostgreSQL's messages quote values: `invalid input syntax for type uuid: "x"`.
-func (l QueryLog) reason(err error) string {
+// Reason is an error for the log. PostgreSQL's messages quote values (`invalid input syntax for type uuid: "x"`): without
+// values the SQLSTATE and the constraint stand in their place.
+func Reason(err error, values bool) string {
 	failure, ok := errors.AsType[postgresError](err)
-	if !ok || l.ShowValues {
+	if !ok || values {
 		return err.Error()
 	}
 	// https://www.postgresql.org/docs/current/protocol-error-fields.html
-	return strings.TrimSpace("SQLSTATE " + failure.Field('C') + " " + failure.Field('n'))
+	plain := strings.TrimSpace("SQLSTATE " + failure.Field('C') + " " + failure.Field('n'))
+	return strings.ReplaceAll(err.Error(), failure.Error(), plain)
 }
 
 // literals are what stands for a value in a statement that Bun wrote: quoted text, and numbers that are no part of a name.

@@ -120,7 +120,7 @@ func (invalidID) Field(name byte) string {
 func TestFailureIsRedacted(t *testing.T) {
 	t.Parallel()
 	failure := fmt.Errorf("insert: %w", invalidID{})
-	if e := logged(t, QueryLog{Failed: true}, 0, failure); e.Error != "SQLSTATE 22P02 users_email_key" {
+	if e := logged(t, QueryLog{Failed: true}, 0, failure); e.Error != "insert: SQLSTATE 22P02 users_email_key" {
 		t.Errorf("the error is %q", e.Error)
 	}
 	if e := logged(t, QueryLog{Failed: true, ShowValues: true}, 0, failure); e.Error != failure.Error() {
