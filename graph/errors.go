@@ -22,7 +22,7 @@ import (
 
 // userErrorCodes are the faults of a mutation that the sender of its input can mend. Everything else is an error.
 var userErrorCodes = map[fault.Code]bool{
-	fault.BadUserInput: true, fault.BadReference: true, fault.Conflict: true, fault.NotFound: true, fault.Unauthenticated: true,
+	fault.BadUserInput: true, fault.BadReference: true, fault.Conflict: true, fault.NotFound: true,
 }
 
 // splitUserErrors turns an error into user errors, if all of it can be mended by the sender.
@@ -146,7 +146,11 @@ func presentQueryError(shown, err *gqlerror.Error) *gqlerror.Error {
 	if len(err.Path) > 0 && err.Path[0] == ast.PathName("variable") {
 		code = fault.BadUserInput
 		shown.Extensions = map[string]any{"argument": "$" + argumentName(err.Path, err.Path[:1])}
-		shown.Message = fmt.Sprintf("$%s %s", argumentName(err.Path, err.Path[:1]), err.Message)
+		problem := err.Message
+		if strings.HasPrefix(problem, "cannot use value ") && strings.HasSuffix(problem, " as Int") {
+			problem = "is not a 32-bit whole number." // gqlparser tells what it made of the number, not what was sent
+		}
+		shown.Message = fmt.Sprintf("$%s %s", argumentName(err.Path, err.Path[:1]), problem)
 	}
 	if shown.Extensions == nil {
 		shown.Extensions = map[string]any{}

@@ -262,6 +262,7 @@ func TestMalformedRequests(t *testing.T) {
 		"good, no Accept":          {send("POST", json, "", "/graphql", ok), 200, "", graphql},
 		"good, any":                {send("POST", json, "text/html, */*;q=0.8", "/graphql", ok), 200, "", graphql},
 		"good, empty Accept":       {send("POST", json, " ", "/graphql", ok), 200, "", graphql},
+		"upgrade to HTTP/2":        {send("POST", json, "", "/graphql", ok, map[string]string{"Connection": "Upgrade", "Upgrade": "h2c"}), 200, "", graphql},
 		"compressed":               {send("POST", json, "", "/graphql", ok, compressed), 415, "BAD_USER_INPUT", graphql},
 		"good, JSON":               {send("POST", json, json, "/graphql", ok), 200, "", json},
 		"good, GET":                {send("GET", "", "", "/graphql?query=%7Bme%7Bname%7D%7D", ""), 200, "", graphql},

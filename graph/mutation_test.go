@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"dossier/internal/auth"
 )
@@ -125,7 +126,7 @@ func TestEveryMutationIsAudited(t *testing.T) {
 	if got := strings.Join(actions, " "); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
-	if got := log.Text("auditLog.nodes.10.details.client_name.to"); got != "other" {
+	if got := log.Text("auditLog.nodes.10.details.clientName.to"); got != "other" {
 		t.Errorf("details of an update: %v", log.At("auditLog.nodes.10.details").Raw())
 	}
 	// What is gone is null, with its id.
@@ -243,5 +244,38 @@ func TestSearchIsLiteral(t *testing.T) {
 	data := w.As(t, w.manager).Query(t, `{ users(filter: {search: "MO.MEMBER@"}) { nodes { email } } }`)
 	if data.Text("users.nodes.0.email") != w.member.Email {
 		t.Errorf("by address: %v", data.Raw())
+	}
+}
+
+// A credential that ends while a mutation waits is an error, not a problem with its input.
+func TestEndedCredentialIsAnError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	answer := w.As(t, w.member).Do(t, `mutation { a: signOut { signedOut } b: createProject(input: {name: "n", clientName: "c"}) { userErrors { code } } }`)
+	if len(answer.Errors) != 1 || answer.Errors[0].Code() != "UNAUTHENTICATED" {
+		t.Errorf("after signing out: %s", answer.Body)
+	}
+	client := w.As(t, w.member)
+	blocker, err := w.Pool.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := w.member.ID.Global().UUID.String()
+	// With the row locked as for a deletion, the mutation's check of its viewer waits.
+	for _, statement := range []string{"SELECT FROM users WHERE id = $1 FOR UPDATE", "UPDATE users SET role = 'MANAGER' WHERE id = $1"} {
+		if _, err := blocker.Exec(statement, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan string)
+	go func() {
+		done <- client.Do(t, `mutation { createProject(input: {name: "n", clientName: "c"}) { project { id } userErrors { code } } }`).Body
+	}()
+	time.Sleep(200 * time.Millisecond)
+	if err := blocker.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if body := <-done; !strings.Contains(body, `"errors":[{`) || !strings.Contains(body, "UNAUTHENTICATED") {
+		t.Errorf("a role that changed meanwhile: %s", body)
 	}
 }

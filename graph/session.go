@@ -2,8 +2,10 @@ package graph
 
 import (
 	"context"
+	"errors"
 
 	"dossier/internal/auth"
+	"dossier/internal/fault"
 	"dossier/model"
 )
 
@@ -11,8 +13,12 @@ type sessionMutations struct{ sessions auth.Sessions }
 
 func (m sessionMutations) SignIn(ctx context.Context, in model.SignInInput) (*model.SignInPayload, error) {
 	signedIn, err := m.sessions.SignIn(ctx, in, auth.ClientFrom(ctx))
-	userErrors, err := splitUserErrors(err)
-	payload := &model.SignInPayload{UserErrors: userErrors}
+	payload := &model.SignInPayload{UserErrors: []model.UserError{}}
+	if errors.Is(err, auth.ErrWrongCredentials) { // elsewhere UNAUTHENTICATED is an error: here the input is to blame
+		payload.UserErrors = []model.UserError{
+			{Code: model.ErrorCode(fault.Unauthenticated), Message: auth.ErrWrongCredentials.Message}}
+		return payload, nil
+	}
 	if signedIn != nil {
 		payload.Token, payload.ExpiresAt, payload.User = &signedIn.Token, &signedIn.Expires, signedIn.User
 		model.Become(ctx, signedIn.Viewer)
@@ -25,6 +31,5 @@ func (m sessionMutations) SignOut(ctx context.Context) (*model.SignOutPayload, e
 	if signedOut {
 		model.Become(ctx, model.Viewer{})
 	}
-	userErrors, err := splitUserErrors(err)
-	return &model.SignOutPayload{SignedOut: signedOut, UserErrors: userErrors}, err
+	return &model.SignOutPayload{SignedOut: signedOut, UserErrors: []model.UserError{}}, err
 }

@@ -33,7 +33,10 @@ type transport struct {
 
 var _ graphql.Transport = transport{}
 
-func (transport) Supports(r *http.Request) bool { return r.Header.Get("Upgrade") == "" }
+// Supports leaves websockets to others. Any other wish to upgrade may be ignored (RFC 9110 section 7.8).
+func (transport) Supports(r *http.Request) bool {
+	return !strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
 
 func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	media, ok := acceptable(r.Header.Values("Accept"))

@@ -53,7 +53,6 @@ CREATE TABLE sessions (
     address    text
 );
 CREATE INDEX sessions_user_id_idx ON sessions (user_id);
-CREATE INDEX sessions_expires_idx ON sessions (expires);
 
 CREATE TABLE projects (
     id          uuid PRIMARY KEY,

@@ -87,10 +87,13 @@ func NewConnection[T any](
 	if beyond {
 		rows = rows[:size]
 	}
-	c := &Connection[T]{Nodes: rows, more: beyond, before: args.After != nil, cursor: cursor, total: total}
+	// A cursor stands for a row beyond the page on its side.
+	c := &Connection[T]{Nodes: rows, more: args.Before != nil, before: args.After != nil, cursor: cursor, total: total}
 	if backward {
 		slices.Reverse(c.Nodes)
-		c.more, c.before = args.Before != nil, beyond
+		c.before = c.before || beyond
+	} else {
+		c.more = c.more || beyond
 	}
 	if c.Nodes == nil {
 		c.Nodes = []*T{}

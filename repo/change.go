@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -74,7 +75,16 @@ func (c *changes) note(column string, from, to any) {
 		c.details = map[string]any{}
 	}
 	c.columns = append(c.columns, column)
-	c.details[column] = map[string]any{"from": from, "to": to}
+	c.details[fieldName(column)] = map[string]any{"from": from, "to": to}
+}
+
+// fieldName is what the API calls a column: client_name is clientName.
+func fieldName(column string) string {
+	words := strings.Split(column, "_")
+	for i, word := range words[1:] {
+		words[i+1] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
 }
 
 // save writes the changed columns of a locked row, as its next version. Its time is the clock's, not the transaction's,

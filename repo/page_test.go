@@ -118,6 +118,13 @@ func TestPageBetweenTwoCursors(t *testing.T) {
 	if diff := cmp.Diff(names(whole)[1:4], names(page)); diff != "" {
 		t.Error(diff)
 	}
+	last := int32(9)
+	for _, args := range []model.PageArgs{{After: &after, Before: &before}, {Last: &last, After: &after, Before: &before}} {
+		page := must[*model.ProjectConnection](t)(r.Projects(t.Context(), args, nil, by))
+		if info := page.PageInfo(); !info.HasNextPage || !info.HasPreviousPage {
+			t.Errorf("rows on both sides: %+v", info)
+		}
+	}
 }
 
 func TestPageArgumentsAreChecked(t *testing.T) {

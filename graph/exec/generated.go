@@ -1752,7 +1752,7 @@ enum ErrorCode {
   CONFLICT
   "What was to be changed is not there, or not visible to you."
   NOT_FOUND
-  "The email or the password is wrong."
+  "The email or the password of a sign-in is wrong."
   UNAUTHENTICATED
 }
 
@@ -1869,7 +1869,7 @@ If one of several answers an error instead, ` + "`" + `data` + "`" + ` is null a
 be lost, such as a sign-in, by itself.
 """
 type Mutation {
-  "Starts a session. Send its token as ` + "`" + `Authorization: Bearer …` + "`" + ` with each request."
+  "Starts a session of 30 days. Send its token as ` + "`" + `Authorization: Bearer …` + "`" + ` with each request. One request can do 3 of these."
   signIn("The user's email and password." input: SignInInput!): SignInPayload! @access
   "Ends the session whose token this request carries."
   signOut: SignOutPayload! @access(role: MEMBER)
@@ -1881,7 +1881,7 @@ type Mutation {
   "Deletes a company that has no users, projects or documents; else CONFLICT."
   deleteCompany("Which company." input: DeleteCompanyInput!): DeleteCompanyPayload! @access(role: ADMIN)
 
-  "Creates a user. A MANAGER creates MEMBERs and MANAGERs of the own company."
+  "Creates a user. A MANAGER creates MEMBERs and MANAGERs of the own company. One request can do 9 of these."
   createUser("The new user." input: CreateUserInput!): CreateUserPayload! @access(role: MANAGER)
   "Changes a user's profile: everyone the own one, a MANAGER those of the company's users."
   updateUser("What to change." input: UpdateUserInput!): UpdateUserPayload! @access(role: MEMBER)
@@ -2573,7 +2573,7 @@ input CreateDocumentsInput {
 type CreateDocumentsPayload {
   "The new documents in the order of the input; empty when there are errors."
   documents: [Document!]!
-  "What is wrong with the input; ` + "`" + `field` + "`" + ` starts with ` + "`" + `documents` + "`" + ` and the position."
+  "What is wrong with the input; ` + "`" + `field` + "`" + ` starts with ` + "`" + `documents` + "`" + ` and the position, where one is to blame."
   userErrors: [UserError!]!
 }
 

@@ -39,7 +39,8 @@ type SignedIn struct {
 	User    *model.User
 }
 
-var errWrongCredentials = fault.New(fault.Unauthenticated, "The email or the password is wrong.")
+// ErrWrongCredentials is a sign-in with a wrong email or password; which of them is not told.
+var ErrWrongCredentials = fault.New(fault.Unauthenticated, "The email or the password is wrong.")
 
 // SignIn checks the password and starts a session. What is wrong is UNAUTHENTICATED, and says no more.
 func (s Sessions) SignIn(ctx context.Context, in model.SignInInput, client Client) (*SignedIn, error) {
@@ -57,7 +58,7 @@ func (s Sessions) SignIn(ctx context.Context, in model.SignInInput, client Clien
 	}
 	if ok, err := checkPassword(ctx, in.Password, hash); err != nil || !ok {
 		if err == nil {
-			err = errWrongCredentials
+			err = ErrWrongCredentials
 		}
 		return nil, err
 	}

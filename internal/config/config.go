@@ -24,7 +24,7 @@ const (
 	Production  = "production"
 )
 
-// Config is the whole configuration. The tags name the variables; README tells what each is for.
+// Config is the whole configuration. The tags name the variables; .env.example tells what each is for.
 type Config struct {
 	Environment string `env:"APP_ENV" envDefault:"development"`
 
@@ -65,6 +65,7 @@ func parse(environment map[string]string) (Config, error) {
 	if c.PublicURL == "" {
 		c.PublicURL = defaultPublicURL(c.HTTPAddr)
 	}
+	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	development := c.IsDevelopment()
 	for _, flag := range []**bool{&c.AutoMigrate, &c.Introspection, &c.Playground} {
 		if *flag == nil {
@@ -129,8 +130,11 @@ func (c Config) check() []error {
 	}
 	for name, origins := range map[string][]string{"PUBLIC_URL": {c.PublicURL}, "CORS_ORIGINS": c.CORSOrigins} {
 		for _, origin := range origins {
-			if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			u, err := url.Parse(origin)
+			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 				fail("%s has http or https URLs, not %q", name, origin)
+			} else if name == "CORS_ORIGINS" && origin != u.Scheme+"://"+u.Host {
+				fail("CORS_ORIGINS has origins such as https://app.example, with nothing behind the host, not %q", origin)
 			}
 		}
 	}

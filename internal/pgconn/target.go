@@ -57,17 +57,6 @@ type Target struct {
 // setting is one session parameter.
 type setting struct{ name, value string }
 
-// TLSVerified reports whether every connection is to a server whose certificate was checked, or does not
-// leave this machine (a Unix socket, for which libpq ignores sslmode).
-func (t Target) TLSVerified() bool {
-	for _, h := range t.Hosts {
-		if h.Network != "unix" && !t.verifiesChain() {
-			return false
-		}
-	}
-	return true
-}
-
 // verifiesChain: require with sslrootcert acts as verify-ca ("for backwards compatibility", libpq-ssl).
 func (t Target) verifiesChain() bool {
 	switch t.SSLMode {

@@ -161,25 +161,6 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
-func TestTLSVerified(t *testing.T) {
-	t.Parallel()
-	for rawURL, want := range map[string]bool{
-		"postgres://u@h/d":                                      false,
-		"postgres://u@h/d?sslmode=require":                      false,
-		"postgres://u@h/d?sslmode=require&sslrootcert=/x":       true,
-		"postgres://u@h/d?sslmode=verify-ca":                    true,
-		"postgres://u@h/d?sslmode=verify-full":                  true,
-		"postgres://u@/d?host=/run":                             true,
-		"postgres://u@/d?host=/run,h":                           false,
-		"postgres://u@h/d?sslmode=prefer&sslrootcert=/nowhere":  false,
-		"postgres://u@h/d?sslmode=disable&sslrootcert=/nowhere": false,
-	} {
-		if target, err := Parse(rawURL); err != nil || target.TLSVerified() != want {
-			t.Errorf("%s: got %t, %v; want %t", rawURL, target.TLSVerified(), err, want)
-		}
-	}
-}
-
 // The environment of libpq, which pgdriver reads too, must not decide where a pool connects.
 func TestEnvironmentDoesNotLeakIn(t *testing.T) {
 	for name, value := range map[string]string{

@@ -59,7 +59,7 @@ func (r *Recorder) Statements(inOperation bool) []string {
 	defer r.mu.Unlock()
 	var texts []string
 	for _, s := range r.statements {
-		if !inOperation || s.operation != "" {
+		if !inOperation || s.operation != "" && s.operation != telemetry.Authenticate {
 			texts = append(texts, s.text)
 		}
 	}

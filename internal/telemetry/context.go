@@ -19,6 +19,9 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
+// Authenticate is the operation that checks a request's credential.
+const Authenticate = "authenticate"
+
 // WithOperation returns a context that carries the name of the GraphQL operation, which statements are logged with.
 func WithOperation(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, operationKey{}, name)

@@ -2,12 +2,14 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -23,6 +25,7 @@ import (
 type Config struct {
 	GraphQL        http.Handler
 	Authenticate   func(ctx context.Context, token string) (model.Viewer, error)
+	AuthTimeout    time.Duration                   // of Authenticate; 0 is DefaultAuthTimeout
 	Readiness      func(ctx context.Context) error // nil when requests can be served
 	Schema         string                          // the SDL; empty hides it
 	Playground     bool
@@ -31,10 +34,13 @@ type Config struct {
 	Logger         *slog.Logger
 }
 
+// DefaultAuthTimeout is how long checking a credential may take. It comes before the operation, and its deadline.
+const DefaultAuthTimeout = 5 * time.Second
+
 // NewRouter makes the handler of the public listener.
 func NewRouter(c Config) http.Handler {
 	r := chi.NewRouter()
-	r.Use(requestID, securityHeaders, panics(c.Logger))
+	r.Use(requestID, securityHeaders, panics(c.Logger), middleware.GetHead)
 	if len(c.CORSOrigins) > 0 {
 		r.Use(cors.Handler(cors.Options{
 			AllowedOrigins: c.CORSOrigins,
@@ -44,7 +50,7 @@ func NewRouter(c Config) http.Handler {
 			MaxAge:         600,
 		}))
 	}
-	r.With(client(c.TrustedProxies), credentials(c.Authenticate)).Handle("/graphql", c.GraphQL)
+	r.With(client(c.TrustedProxies), credentials(c.Authenticate, cmp.Or(c.AuthTimeout, DefaultAuthTimeout))).Handle("/graphql", c.GraphQL)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get("/readyz", readiness(c.Readiness))
 	if c.Schema != "" {
@@ -53,9 +59,7 @@ func NewRouter(c Config) http.Handler {
 	if c.Playground {
 		pages := playground()
 		r.Method(http.MethodGet, "/", pages)
-		r.Method(http.MethodHead, "/", pages)
 		r.Method(http.MethodGet, "/playground/*", pages)
-		r.Method(http.MethodHead, "/playground/*", pages)
 	}
 	return r
 }
@@ -68,7 +72,7 @@ func text(w http.ResponseWriter, status int, body string) {
 
 func readiness(ready func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := ready(r.Context()); err != nil {
+		if err := ready(telemetry.WithOperation(r.Context(), "readyz")); err != nil {
 			text(w, http.StatusServiceUnavailable, "not ready: "+publicReason(err)+"\n")
 			return
 		}
@@ -104,14 +108,19 @@ func client(trustedProxies []string) func(http.Handler) http.Handler {
 
 // credentials turns the request's credential into its viewer. A request without one, or with a bad one, is nobody's:
 // what anyone may do works, and the rest answers why not.
-func credentials(authenticate func(context.Context, string) (model.Viewer, error)) func(http.Handler) http.Handler {
+func credentials(
+	authenticate func(context.Context, string) (model.Viewer, error), timeout time.Duration,
+) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx := r.Context()
 			var viewer model.Viewer
 			if header := r.Header.Get("Authorization"); header != "" {
 				var err error
-				if viewer, err = check(ctx, header, authenticate); err != nil {
+				checking, cancel := context.WithTimeout(telemetry.WithOperation(ctx, telemetry.Authenticate), timeout)
+				viewer, err = check(checking, header, authenticate)
+				cancel()
+				if err != nil {
 					ctx = auth.WithRejection(ctx, err)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"dossier/internal/auth"
 	"dossier/internal/fault"
@@ -57,6 +58,37 @@ func TestCredentials(t *testing.T) {
 				t.Errorf("%.20q: %v", header, auth.Rejection(ctx))
 			}
 		})
+	}
+}
+
+// A check that hangs is given up: the request goes on without a viewer, and says why.
+func TestCredentialCheckHasADeadline(t *testing.T) {
+	t.Parallel()
+	request := httptest.NewRequest(http.MethodPost, "/graphql", nil)
+	request.Header.Set("Authorization", "Bearer good")
+	hang := func(ctx context.Context, _ string) (model.Viewer, error) {
+		<-ctx.Done()
+		return model.Viewer{}, fault.New(fault.Timeout, "late").Because(ctx.Err())
+	}
+	called := false
+	serve(t, Config{Authenticate: hang, AuthTimeout: 10 * time.Millisecond}, request, func(ctx context.Context) {
+		called = true
+		if !fault.Is(auth.Rejection(ctx), fault.Timeout) || ctx.Err() != nil {
+			t.Errorf("%v, %v", auth.Rejection(ctx), ctx.Err())
+		}
+	})
+	if !called {
+		t.Error("the request did not go on")
+	}
+}
+
+func TestHead(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/healthz", "/readyz", "/"} {
+		c := Config{Playground: true, Readiness: func(context.Context) error { return nil }}
+		if response := serve(t, c, httptest.NewRequest(http.MethodHead, path, nil), nil); response.StatusCode != 200 {
+			t.Errorf("%s: %d", path, response.StatusCode)
+		}
 	}
 }
 
