@@ -77,7 +77,7 @@ func (s *seeder) company(ctx context.Context, tx *repo.Tx, c demoCompany, first 
 	for i, user := range users[:c.owners] {
 		documents, err := s.projects(ctx, tx.As(viewer(user)), c.projectsEach)
 		if err == nil && first && i == 0 {
-			err = s.process(ctx, tx.As(viewer(user)), documents)
+			err = s.process(ctx, tx.As(viewer(user)), documents[:min(len(documents), documentsProcessed)])
 		}
 		if err != nil {
 			return err
@@ -134,6 +134,9 @@ func (s *seeder) projects(ctx context.Context, tx *repo.Tx, n int) ([]*model.Doc
 	}
 	return all, nil
 }
+
+// documentsProcessed is how many documents are moved on: each step takes a few statements, and a newcomer waits for them.
+const documentsProcessed = 12
 
 // process moves documents on to somewhere in their processing: most are ready, some failed.
 func (s *seeder) process(ctx context.Context, tx *repo.Tx, documents []*model.Document) error {
