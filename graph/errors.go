@@ -45,14 +45,6 @@ func splitUserErrors(err error) ([]model.UserError, error) {
 	return userErrors, nil
 }
 
-// blame names the argument that a fault is about.
-func blame(argument string, err error) error {
-	if faults := fault.All(err); len(faults) == 1 {
-		return faults[0].At(argument)
-	}
-	return err
-}
-
 // presenter is the one place where errors become answers. What is no fault is logged and becomes INTERNAL: no text of
 // the database, path or stack leaves the server.
 type presenter struct {
@@ -66,16 +58,15 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	if errors.As(err, &located) {
 		shown.Locations = located.Locations
 	}
+	if fault.All(err) == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		err = fault.TimedOut.Because(err)
+	}
 	if faults := fault.All(err); len(faults) > 0 {
 		p.logCause(ctx, faults[0], err)
 		return presentFault(shown, faults, located)
 	}
 	if isQueryError(located) {
 		return presentQueryError(shown, located)
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		late := &fault.Error{Code: fault.Timeout, Message: "The request took too long and was stopped.", Retryable: true}
-		return presentFault(shown, []*fault.Error{late}, located)
 	}
 	return p.presentUnknown(ctx, shown, err)
 }
@@ -145,12 +136,12 @@ func presentQueryError(shown, err *gqlerror.Error) *gqlerror.Error {
 	code := err.Extensions["code"]
 	if len(err.Path) > 0 && err.Path[0] == ast.PathName("variable") {
 		code = fault.BadUserInput
-		shown.Extensions = map[string]any{"argument": "$" + argumentName(err.Path, err.Path[:1])}
-		problem := err.Message
+		argument, problem := "$"+argumentName(err.Path, err.Path[:1]), err.Message
 		if strings.HasPrefix(problem, "cannot use value ") && strings.HasSuffix(problem, " as Int") {
 			problem = "is not a 32-bit whole number." // gqlparser tells what it made of the number, not what was sent
 		}
-		shown.Message = fmt.Sprintf("$%s %s", argumentName(err.Path, err.Path[:1]), problem)
+		shown.Message = argument + " " + problem
+		shown.Extensions = map[string]any{"argument": argument}
 	}
 	if shown.Extensions == nil {
 		shown.Extensions = map[string]any{}

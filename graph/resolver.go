@@ -68,7 +68,7 @@ func byID[K model.ID, T any](
 ) (*T, error) {
 	id, err := model.As[K](global)
 	if err != nil {
-		return nil, blame("id", err)
+		return nil, fault.Blame(err, "id")
 	}
 	rows, err := read(ctx, []K{id})
 	if err != nil {

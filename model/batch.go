@@ -35,7 +35,7 @@ type Batched[T any] struct {
 // JoinBatch ties the row to a batch; Join does so for all rows of one.
 func (b *Batched[T]) JoinBatch(batch *Batch[T]) { b.batch = batch }
 
-// Batch is the row's batch. A row that was never joined with others is a batch of its own.
+// Batch is the row's batch, nil while the row was not joined with any.
 func (b *Batched[T]) Batch() *Batch[T] { return b.batch }
 
 // Row is a pointer to a row type that embeds Batched.

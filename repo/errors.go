@@ -47,7 +47,7 @@ func translate(err error) error {
 	case pgconn.Unavailable(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone):
 		return unavailable.Because(err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return timedOut.Because(err)
+		return fault.TimedOut.Because(err)
 	}
 	if postgres, ok := errors.AsType[pgdriver.Error](err); ok {
 		return translatePostgres(postgres, err)
@@ -56,7 +56,6 @@ func translate(err error) error {
 }
 
 var (
-	timedOut    = &fault.Error{Code: fault.Timeout, Message: "The request took too long and was stopped.", Retryable: true}
 	unavailable = &fault.Error{Code: fault.Unavailable, Message: "The database cannot be reached at the moment.", Retryable: true}
 	conflicting = &fault.Error{Code: fault.Unavailable, Message: "Other changes were made at the same time; try again.", Retryable: true}
 )
@@ -74,7 +73,7 @@ func translatePostgres(postgres pgdriver.Error, err error) error {
 	case stateSerialization, stateDeadlock:
 		return conflicting.Because(err)
 	case stateQueryCanceled:
-		return timedOut.Because(err)
+		return fault.TimedOut.Because(err)
 	default:
 		return err
 	}

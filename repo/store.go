@@ -120,14 +120,11 @@ func (tx *Tx) confirmViewer(ctx context.Context) error {
 	if tx.viewer == system {
 		return nil
 	}
-	q := tx.db.NewSelect().TableExpr("users").ColumnExpr("id").Where("id = ? AND role = ?", tx.viewer.UserID, tx.viewer.Role)
-	if tx.viewer.CompanyID == nil {
-		q = q.Where("company_id IS NULL")
-	} else {
-		q = q.Where("company_id = ?", *tx.viewer.CompanyID)
-	}
 	var ids []model.UserID
-	if err := q.For("KEY SHARE").Scan(ctx, &ids); err != nil {
+	err := tx.db.NewSelect().TableExpr("users").ColumnExpr("id").
+		Where("id = ? AND role = ? AND company_id IS NOT DISTINCT FROM ?", tx.viewer.UserID, tx.viewer.Role, tx.viewer.CompanyID).
+		For("KEY SHARE").Scan(ctx, &ids)
+	if err != nil {
 		return err
 	}
 	if len(ids) == 0 {

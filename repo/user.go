@@ -174,7 +174,7 @@ func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.
 func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*model.User, *model.Reassigned, error) {
 	user, err := tx.lockUser(ctx, toRemove, in.UserID, nil)
 	if err != nil {
-		return nil, nil, wrap(atField(err, "userId"), "transfer user", in.UserID)
+		return nil, nil, wrap(fault.Blame(err, "userId"), "transfer user", in.UserID)
 	}
 	if user.CompanyID == nil {
 		return nil, nil, fault.Invalid([]string{"userId"}, "is platform staff, who belong to no company.")
@@ -250,14 +250,6 @@ func (tx *Tx) ownsNothing(ctx context.Context, user model.UserID) error {
 	}
 	return fault.New(fault.Conflict, "The user owns %d projects and %d documents: name who takes them over.",
 		owned.Projects, owned.Documents).At("newOwnerId")
-}
-
-// atField blames a fault on another input field than usual.
-func atField(err error, path ...string) error {
-	if faults := fault.All(err); len(faults) == 1 {
-		return faults[0].At(path...)
-	}
-	return err
 }
 
 // owner says who owns a new row: the viewer, or the user that a MANAGER or ADMIN names. It gives the owner's company.

@@ -110,6 +110,17 @@ func Exceeded(name string, max, actual int) *Error {
 	return e
 }
 
+// TimedOut says that there was no time to finish.
+var TimedOut = &Error{Code: Timeout, Message: "The request took too long and was stopped.", Retryable: true}
+
+// Blame puts the blame of a single fault on the input at this path. Other errors pass as they are.
+func Blame(err error, path ...string) error {
+	if faults := All(err); len(faults) == 1 {
+		return faults[0].At(path...)
+	}
+	return err
+}
+
 // List is several faults at once: validation reports every field.
 type List []*Error
 
