@@ -51,6 +51,26 @@ func (f companyFields) Documents(
 	})
 }
 
+func (f companyFields) Themes(
+	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
+	filter *model.ThemeFilter, orderBy model.ThemeOrder,
+) (*model.ThemeConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return companyThemes.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.ThemeConnection, error) {
+		return f.as(ctx).ThemesByCompany(ctx, ids, page, filter, orderBy)
+	})
+}
+
+func (f companyFields) Conversations(
+	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
+	filter *model.ConversationFilter, orderBy model.ConversationOrder,
+) (*model.ConversationConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return companyConversations.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.ConversationConnection, error) {
+		return f.as(ctx).ConversationsByCompany(ctx, ids, page, filter, orderBy)
+	})
+}
+
 type companyMutations struct{ store *repo.Store }
 
 func (m companyMutations) CreateCompany(

@@ -101,7 +101,7 @@ func TestSchemaKeepsItsShapes(t *testing.T) {
 			t.Errorf("%s takes no expectedVersion", mutation.Name)
 		}
 	}
-	for _, entity := range []string{"Company", "User", "Project", "Document", "AuditEntry"} {
+	for _, entity := range []string{"Company", "User", "Project", "Document", "Theme", "Conversation", "AuditEntry"} {
 		if !slices.Contains(schema.Types[entity].Interfaces, "Node") {
 			t.Errorf("%s is no Node", entity)
 		}

@@ -15,22 +15,31 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 	w := newWorld(t)
 	foreignProject := w.Projects(t, w.stranger, 1)[0]
 	foreignDocument := w.Documents(t, w.stranger, foreignProject, 1)[0]
+	foreignTheme := theme(t, w.As(t, w.stranger), "Foreign")
+	foreignConversation := w.As(t, w.stranger).Query(t, `mutation { createConversation(input: {title: "t"}) { conversation { id } } }`).
+		Text("createConversation.conversation.id")
 	foreignAudit := w.As(t, w.stranger).Query(t, `{ auditLog(first: 1) { nodes { id } } }`).Text("auditLog.nodes.0.id")
 	own := w.Projects(t, w.member, 1)[0]
 	ownDocument := w.Documents(t, w.member, own, 1)[0]
+	ownTheme := theme(t, w.As(t, w.manager), "Own")
+	ownConversation := w.As(t, w.member).Query(t, `mutation { createConversation(input: {title: "t"}) { conversation { id } } }`).
+		Text("createConversation.conversation.id")
 
 	ids := map[string]struct{ foreign, missing string }{
-		"company":  {w.other.ID.String(), model.NewID[model.CompanyID]().String()},
-		"user":     {w.stranger.ID.String(), model.NewID[model.UserID]().String()},
-		"project":  {foreignProject.ID.String(), model.NewID[model.ProjectID]().String()},
-		"document": {foreignDocument.ID.String(), model.NewID[model.DocumentID]().String()},
-		"audit":    {foreignAudit, model.NewID[model.AuditID]().String()},
+		"company":      {w.other.ID.String(), model.NewID[model.CompanyID]().String()},
+		"user":         {w.stranger.ID.String(), model.NewID[model.UserID]().String()},
+		"project":      {foreignProject.ID.String(), model.NewID[model.ProjectID]().String()},
+		"document":     {foreignDocument.ID.String(), model.NewID[model.DocumentID]().String()},
+		"theme":        {foreignTheme, model.NewID[model.ThemeID]().String()},
+		"conversation": {foreignConversation, model.NewID[model.ConversationID]().String()},
+		"audit":        {foreignAudit, model.NewID[model.AuditID]().String()},
 	}
 	queries := map[string][]string{
 		"company": {
 			`{ company(id: "%s") { name } }`,
 			`{ users(filter: {companyId: "%s"}) { totalCount nodes { id } pageInfo { hasNextPage } } }`,
 			`{ auditLog(filter: {companyId: "%s"}) { totalCount nodes { id } } }`,
+			`mutation { createTheme(input: {companyId: "%s", name: "n"}) { theme { id } userErrors { code field message } } }`,
 			`mutation { updateCompany(input: {id: "%s", name: "x"}) { company { id } userErrors { code field message } } }`,
 			`mutation { deleteCompany(input: {id: "%s"}) { deletedCompanyId userErrors { code field message } } }`,
 			`mutation { createUser(input: {companyId: "%s", name: "n", email: "n@x.example"}) { user { id } userErrors { code field message } } }`,
@@ -41,6 +50,8 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 			`{ projects(filter: {ownerId: "%s"}) { totalCount nodes { id } } }`,
 			`{ documents(filter: {ownerId: "%s"}) { totalCount nodes { id } } }`,
 			`{ auditLog(filter: {actorId: "%s"}) { totalCount nodes { id } } }`,
+			`{ conversations(filter: {ownerId: "%s"}) { totalCount nodes { id } } }`,
+			`mutation { createConversation(input: {ownerId: "%s", title: "t"}) { conversation { id } userErrors { code field message } } }`,
 			`{ me { company { projects(filter: {ownerId: "%s"}) { totalCount } documents(filter: {ownerId: "%s"}) { totalCount } } } }`,
 			`mutation { updateUser(input: {id: "%s", name: "x"}) { user { id } userErrors { code field message } } }`,
 			`mutation { deleteUser(input: {id: "%s"}) { deletedUserId userErrors { code field message } } }`,
@@ -53,6 +64,11 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		},
 		"project": {
 			`{ project(id: "%s") { name } }`,
+			`{ conversations(filter: {projectId: "%s"}) { totalCount nodes { id } } }`,
+			`mutation { createConversation(input: {projectId: "%s", title: "t"}) { conversation { id } userErrors { code field message } } }`,
+			`mutation { updateConversation(input: {id: "` + ownConversation + `", projectId: "%s"}) { conversation { id } userErrors { code field message } } }`,
+			`mutation { attachThemes(input: {themeIds: ["` + ownTheme + `"], projectIds: ["%s"]}) { themes { id } userErrors { code field message } } }`,
+			`mutation { detachThemes(input: {themeIds: ["` + ownTheme + `"], projectIds: ["%s"]}) { themes { id } userErrors { code field message } } }`,
 			`{ documents(filter: {projectId: "%s"}) { totalCount nodes { id } } }`,
 			`{ me { documents(filter: {projectId: "%s"}) { totalCount } company { documents(filter: {projectId: "%s"}) { totalCount } } } }`,
 			`mutation { updateProject(input: {id: "%s", name: "x"}) { project { id } userErrors { code field message } } }`,
@@ -63,9 +79,25 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		},
 		"document": {
 			`{ document(id: "%s") { name } }`,
+			`mutation { attachThemes(input: {themeIds: ["` + ownTheme + `"], documentIds: ["%s"]}) { themes { id } userErrors { code field message } } }`,
+			`mutation { detachThemes(input: {themeIds: ["` + ownTheme + `"], documentIds: ["%s"]}) { themes { id } userErrors { code field message } } }`,
 			`mutation { updateDocument(input: {id: "%s", name: "x"}) { document { id } userErrors { code field message } } }`,
 			`mutation { updateDocumentStatus(input: {id: "%s", status: PENDING}) { document { id } userErrors { code field message } } }`,
 			`mutation { deleteDocument(input: {id: "%s"}) { deletedDocumentId userErrors { code field message } } }`,
+		},
+		"theme": {
+			`{ theme(id: "%s") { name } }`,
+			`{ projects(filter: {themeId: "%s"}) { totalCount nodes { id } } }`,
+			`{ documents(filter: {themeId: "%s"}) { totalCount nodes { id } } }`,
+			`mutation { updateTheme(input: {id: "%s", name: "x"}) { theme { id } userErrors { code field message } } }`,
+			`mutation { deleteTheme(input: {id: "%s"}) { deletedThemeId userErrors { code field message } } }`,
+			`mutation { attachThemes(input: {themeIds: ["%s"], projectIds: ["` + own.ID.String() + `"]}) { themes { id } userErrors { code field message } } }`,
+			`mutation { detachThemes(input: {themeIds: ["%s"], projectIds: ["` + own.ID.String() + `"]}) { themes { id } userErrors { code field message } } }`,
+		},
+		"conversation": {
+			`{ conversation(id: "%s") { title } }`,
+			`mutation { updateConversation(input: {id: "%s", title: "x"}) { conversation { id } userErrors { code field message } } }`,
+			`mutation { deleteConversation(input: {id: "%s"}) { deletedConversationId userErrors { code field message } } }`,
 		},
 	}
 	anyID := []string{`{ node(id: "%s") { id } }`, `{ nodes(ids: ["%s"]) { id } }`}
@@ -103,19 +135,25 @@ func TestListsShowTheOwnCompany(t *testing.T) {
 	for _, owner := range []*model.User{w.member, w.stranger} {
 		w.Documents(t, owner, w.Projects(t, owner, 1)[0], 1)
 	}
+	for name, manager := range map[string]*model.User{"Own": w.manager, "Other": w.stranger} {
+		theme(t, w.As(t, manager), name)
+		w.As(t, manager).Query(t, `mutation($t: String!) { createConversation(input: {title: $t}) { conversation { id } } }`, "t", name)
+	}
 	const query = `{ companies { totalCount nodes { name } } users { totalCount nodes { name } }
-		projects { totalCount nodes { company { name } } } documents { totalCount nodes { company { name } } } }`
+		projects { totalCount nodes { company { name } } } documents { totalCount nodes { company { name } } }
+		themes { totalCount nodes { name } } conversations { totalCount nodes { title } } }`
 	for role, c := range map[string]struct {
 		client apitest.Client
 		want   string
 	}{
-		"MEMBER":  {w.As(t, w.member), "1 2 1 1"},
-		"MANAGER": {w.As(t, w.manager), "1 2 1 1"},
-		"ADMIN":   {w.As(t, w.admin), "2 4 2 2"},
+		"MEMBER":  {w.As(t, w.member), "1 2 1 1 1 1"},
+		"MANAGER": {w.As(t, w.manager), "1 2 1 1 1 1"},
+		"ADMIN":   {w.As(t, w.admin), "2 4 2 2 2 2"},
 	} {
 		data := c.client.Query(t, query)
 		got := data.Text("companies.totalCount") + " " + data.Text("users.totalCount") + " " +
-			data.Text("projects.totalCount") + " " + data.Text("documents.totalCount")
+			data.Text("projects.totalCount") + " " + data.Text("documents.totalCount") + " " +
+			data.Text("themes.totalCount") + " " + data.Text("conversations.totalCount")
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", role, got, c.want)
 		}

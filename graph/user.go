@@ -56,6 +56,16 @@ func (f userFields) Documents(
 	})
 }
 
+func (f userFields) Conversations(
+	ctx context.Context, u *model.User, first *int32, after *string, last *int32, before *string,
+	filter *model.ConversationFilter, orderBy model.ConversationOrder,
+) (*model.ConversationConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return userConversations.load(ctx, u, func(ids []model.UserID) (map[model.UserID]*model.ConversationConnection, error) {
+		return f.as(ctx).ConversationsByOwner(ctx, ids, page, filter, orderBy)
+	})
+}
+
 type userMutations struct{ store *repo.Store }
 
 func (m userMutations) CreateUser(ctx context.Context, in model.CreateUserInput) (*model.CreateUserPayload, error) {

@@ -34,6 +34,15 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000041', company_id, id, owner_id, 'a.pdf', 'READY', 'application/pdf', 1 FROM projects;
 		INSERT INTO audit_log (id, action, subject_type, subject_id)
 			SELECT '00000000-0000-7000-8000-000000000051', 'project.created', 'Project', id FROM projects;`,
+	"20261125000001_themes_conversations.sql": `
+		INSERT INTO themes (id, company_id, name) VALUES ('00000000-0000-7000-8000-000000000061',
+			'00000000-0000-7000-8000-000000000001', 'On time');
+		INSERT INTO project_themes (company_id, project_id, theme_id)
+			SELECT p.company_id, p.id, t.id FROM projects p JOIN themes t USING (company_id);
+		INSERT INTO document_themes (company_id, document_id, theme_id)
+			SELECT d.company_id, d.id, t.id FROM documents d JOIN themes t USING (company_id);
+		INSERT INTO conversations (id, company_id, owner_id, project_id, title)
+			SELECT '00000000-0000-7000-8000-000000000071', company_id, owner_id, id, 'The bridge' FROM projects;`,
 }
 
 // names are the files, oldest first.

@@ -29,6 +29,14 @@ const (
 	DocumentUpdated       AuditAction = "DOCUMENT_UPDATED"
 	DocumentStatusChanged AuditAction = "DOCUMENT_STATUS_CHANGED"
 	DocumentDeleted       AuditAction = "DOCUMENT_DELETED"
+	ThemeCreated          AuditAction = "THEME_CREATED"
+	ThemeUpdated          AuditAction = "THEME_UPDATED"
+	ThemeDeleted          AuditAction = "THEME_DELETED"
+	ThemeAttached         AuditAction = "THEME_ATTACHED"
+	ThemeDetached         AuditAction = "THEME_DETACHED"
+	ConversationCreated   AuditAction = "CONVERSATION_CREATED"
+	ConversationUpdated   AuditAction = "CONVERSATION_UPDATED"
+	ConversationDeleted   AuditAction = "CONVERSATION_DELETED"
 )
 
 // MarshalGQL writes the enum.
@@ -81,7 +89,8 @@ type AuditFilter struct {
 var auditActions = []AuditAction{
 	CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted, UserTransferred, UserSignedIn,
 	UserSignedOut, ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged,
-	DocumentDeleted,
+	DocumentDeleted, ThemeCreated, ThemeUpdated, ThemeDeleted, ThemeAttached, ThemeDetached, ConversationCreated,
+	ConversationUpdated, ConversationDeleted,
 }
 
 // Validate reports all that is wrong with it.

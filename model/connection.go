@@ -125,14 +125,18 @@ func (c *Connection[T]) TotalCount(ctx context.Context) (int32, error) { return 
 
 // The connections of the schema. gqlgen binds an instantiated alias where it would not bind a generic type.
 type (
-	CompanyConnection  = Connection[Company]
-	CompanyEdge        = Edge[Company]
-	UserConnection     = Connection[User]
-	UserEdge           = Edge[User]
-	ProjectConnection  = Connection[Project]
-	ProjectEdge        = Edge[Project]
-	DocumentConnection = Connection[Document]
-	DocumentEdge       = Edge[Document]
-	AuditConnection    = Connection[AuditEntry]
-	AuditEdge          = Edge[AuditEntry]
+	CompanyConnection      = Connection[Company]
+	CompanyEdge            = Edge[Company]
+	UserConnection         = Connection[User]
+	UserEdge               = Edge[User]
+	ProjectConnection      = Connection[Project]
+	ProjectEdge            = Edge[Project]
+	DocumentConnection     = Connection[Document]
+	DocumentEdge           = Edge[Document]
+	ThemeConnection        = Connection[Theme]
+	ThemeEdge              = Edge[Theme]
+	ConversationConnection = Connection[Conversation]
+	ConversationEdge       = Edge[Conversation]
+	AuditConnection        = Connection[AuditEntry]
+	AuditEdge              = Edge[AuditEntry]
 )

@@ -87,6 +87,7 @@ func (d *Document) AuditSubject() AuditSubject { return AuditSubject{d.ID.Global
 type DocumentFilter struct {
 	ProjectID *ProjectID
 	OwnerID   *UserID
+	ThemeID   *ThemeID
 	Status    []DocumentStatus
 }
 

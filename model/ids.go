@@ -65,6 +65,28 @@ func (id *DocumentID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
 func (id DocumentID) Value() (driver.Value, error) { return idValue(id) }
 func (id *DocumentID) Scan(src any) error          { return scanID(src, id) }
 
+// ThemeID is the id of a theme.
+type ThemeID [16]byte
+
+func (id ThemeID) Global() GlobalID             { return GlobalID{"theme", uuid.UUID(id)} }
+func (id ThemeID) String() string               { return id.Global().String() }
+func (id ThemeID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ThemeID) MarshalGQL(w io.Writer)       { marshalID(w, "theme", id) }
+func (id *ThemeID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id ThemeID) Value() (driver.Value, error) { return idValue(id) }
+func (id *ThemeID) Scan(src any) error          { return scanID(src, id) }
+
+// ConversationID is the id of a conversation.
+type ConversationID [16]byte
+
+func (id ConversationID) Global() GlobalID             { return GlobalID{"conversation", uuid.UUID(id)} }
+func (id ConversationID) String() string               { return id.Global().String() }
+func (id ConversationID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ConversationID) MarshalGQL(w io.Writer)       { marshalID(w, "conversation", id) }
+func (id *ConversationID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id ConversationID) Value() (driver.Value, error) { return idValue(id) }
+func (id *ConversationID) Scan(src any) error          { return scanID(src, id) }
+
 // AuditID is the id of an audit entry.
 type AuditID [16]byte
 

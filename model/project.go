@@ -35,6 +35,7 @@ func (p *Project) AuditSubject() AuditSubject { return AuditSubject{p.ID.Global(
 // ProjectFilter narrows a list of projects.
 type ProjectFilter struct {
 	OwnerID *UserID
+	ThemeID *ThemeID
 }
 
 // Validate finds nothing wrong.
@@ -134,10 +135,11 @@ type (
 	UpdateProjectPayload = ProjectPayload
 )
 
-// DeleteProjectPayload says what is gone, and how many documents stay without a project.
+// DeleteProjectPayload says what is gone, and how many documents and conversations stay without a project.
 type DeleteProjectPayload struct {
-	DeletedProjectID     *ProjectID
-	DeletedDocumentCount int32
-	KeptDocumentCount    int32
-	UserErrors           []UserError
+	DeletedProjectID      *ProjectID
+	DeletedDocumentCount  int32
+	KeptDocumentCount     int32
+	KeptConversationCount int32
+	UserErrors            []UserError
 }

@@ -169,8 +169,9 @@ func checkNewOwner(field string, user UserID, newOwner *UserID) error {
 
 // Reassigned counts what a new owner took over.
 type Reassigned struct {
-	Projects  int32
-	Documents int32
+	Projects      int32
+	Documents     int32
+	Conversations int32
 }
 
 // UserPayload is the outcome of creating or changing a user.

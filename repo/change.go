@@ -96,6 +96,18 @@ func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes)
 	return err
 }
 
+// changeAll gives a column another value in all rows that have this one, as their next version, and counts them.
+func changeAll[T any](ctx context.Context, tx *Tx, column string, from, to any) (int32, error) {
+	result, err := tx.db.NewUpdate().Model((*T)(nil)).
+		Set("? = ?", bun.Ident(column), to).Set("version = version + 1").Set("updated_at = clock_timestamp()").
+		Where("? = ?", bun.Ident(column), from).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	count, err := result.RowsAffected()
+	return int32(count), err
+}
+
 // entry is an audit entry that is to be recorded.
 type entry struct {
 	subject model.AuditSubject

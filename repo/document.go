@@ -34,6 +34,9 @@ func (r Reader) documents(f *model.DocumentFilter) func() *bun.SelectQuery {
 		if f.OwnerID != nil {
 			q = q.Where("?TableAlias.owner_id = ?", *f.OwnerID)
 		}
+		if f.ThemeID != nil {
+			q = themeDocuments.of(q, *f.ThemeID)
+		}
 		if f.Status != nil {
 			q = q.Where("?TableAlias.status IN (?)", bun.List(f.Status))
 		}
@@ -56,35 +59,39 @@ func (r Reader) Documents(
 func (r Reader) DocumentsByProject(
 	ctx context.Context, projects []model.ProjectID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
 ) (map[model.ProjectID]*model.DocumentConnection, error) {
-	return documentLists(ctx, r, projects, args, f, by, "project_id",
-		func(d *model.Document) model.ProjectID { return *d.ProjectID })
+	return documentLists(ctx, r, projects, args, f, by, byColumn("project_id"))
 }
 
 // DocumentsByOwner lists each user's documents.
 func (r Reader) DocumentsByOwner(
 	ctx context.Context, owners []model.UserID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
 ) (map[model.UserID]*model.DocumentConnection, error) {
-	return documentLists(ctx, r, owners, args, f, by, "owner_id",
-		func(d *model.Document) model.UserID { return d.OwnerID })
+	return documentLists(ctx, r, owners, args, f, by, byColumn("owner_id"))
 }
 
 // DocumentsByCompany lists each company's documents.
 func (r Reader) DocumentsByCompany(
 	ctx context.Context, companies []model.CompanyID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
 ) (map[model.CompanyID]*model.DocumentConnection, error) {
-	return documentLists(ctx, r, companies, args, f, by, "company_id",
-		func(d *model.Document) model.CompanyID { return d.CompanyID })
+	return documentLists(ctx, r, companies, args, f, by, byColumn("company_id"))
+}
+
+// DocumentsByTheme lists the documents that each theme is attached to.
+func (r Reader) DocumentsByTheme(
+	ctx context.Context, themes []model.ThemeID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
+) (map[model.ThemeID]*model.DocumentConnection, error) {
+	return documentLists(ctx, r, themes, args, f, by, themeDocuments)
 }
 
 func documentLists[K model.ID](
 	ctx context.Context, r Reader, parents []K, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
-	column string, parent func(*model.Document) K,
+	through link,
 ) (map[K]*model.DocumentConnection, error) {
 	p, err := newPage(args, f, documentOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
-	return lists(ctx, r, p, parents, column, parent, r.documents(f))
+	return lists(ctx, r, p, parents, through, r.documents(f))
 }
 
 // DocumentsByIDs reads documents in any order; those not there or not visible are left out.
@@ -96,7 +103,7 @@ func (r Reader) DocumentsByIDs(ctx context.Context, ids []model.DocumentID) ([]*
 func (r Reader) DocumentCountsByProject(
 	ctx context.Context, projects []model.ProjectID,
 ) (map[model.ProjectID]int32, error) {
-	return countBy(ctx, projects, "project_id", r.documents(nil)())
+	return countBy(ctx, projects, byColumn("project_id"), r.documents(nil)())
 }
 
 func (tx *Tx) lockDocument(
