@@ -26,7 +26,7 @@ func (f companyFields) Users(
 	filter *model.UserFilter, orderBy model.UserOrder,
 ) (*model.UserConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return companyUsers.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.UserConnection, error) {
+	return companyUsers.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.UserConnection, error) {
 		return f.as(ctx).UsersByCompany(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -36,7 +36,7 @@ func (f companyFields) Projects(
 	filter *model.ProjectFilter, orderBy model.ProjectOrder,
 ) (*model.ProjectConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return companyProjects.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.ProjectConnection, error) {
+	return companyProjects.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.ProjectConnection, error) {
 		return f.as(ctx).ProjectsByCompany(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -46,7 +46,7 @@ func (f companyFields) Documents(
 	filter *model.DocumentFilter, orderBy model.DocumentOrder,
 ) (*model.DocumentConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return companyDocuments.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.DocumentConnection, error) {
+	return companyDocuments.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.DocumentConnection, error) {
 		return f.as(ctx).DocumentsByCompany(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -56,7 +56,7 @@ func (f companyFields) Themes(
 	filter *model.ThemeFilter, orderBy model.ThemeOrder,
 ) (*model.ThemeConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return companyThemes.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.ThemeConnection, error) {
+	return companyThemes.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.ThemeConnection, error) {
 		return f.as(ctx).ThemesByCompany(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -66,7 +66,7 @@ func (f companyFields) Conversations(
 	filter *model.ConversationFilter, orderBy model.ConversationOrder,
 ) (*model.ConversationConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return companyConversations.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.ConversationConnection, error) {
+	return companyConversations.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.ConversationConnection, error) {
 		return f.as(ctx).ConversationsByCompany(ctx, ids, page, filter, orderBy)
 	})
 }

@@ -40,7 +40,7 @@ func (f documentFields) Themes(
 	filter *model.ThemeFilter, orderBy model.ThemeOrder,
 ) (*model.ThemeConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return documentThemes.load(ctx, d, func(ids []model.DocumentID) (map[model.DocumentID]*model.ThemeConnection, error) {
+	return documentThemes.load(ctx, d, func(ctx context.Context, ids []model.DocumentID) (map[model.DocumentID]*model.ThemeConnection, error) {
 		return f.as(ctx).ThemesByDocument(ctx, ids, page, filter, orderBy)
 	})
 }

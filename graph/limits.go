@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"dossier/internal/fault"
+	"dossier/internal/telemetry"
 	"dossier/model"
 )
 
@@ -104,6 +105,7 @@ func (l *limiter) MutateOperationContext(ctx context.Context, op *graphql.Operat
 		return gqlerror.Wrap(err)
 	}
 	cost := complexity.Calculate(ctx, priced{l.schema}, op.Operation, op.Variables)
+	telemetry.RequestFrom(ctx).SetCost(cost, l.limits.Complexity)
 	if cost > l.limits.Complexity {
 		return gqlerror.Wrap(fault.Exceeded("complexity", l.limits.Complexity, cost))
 	}

@@ -36,13 +36,13 @@ func (f projectFields) Documents(
 	filter *model.DocumentFilter, orderBy model.DocumentOrder,
 ) (*model.DocumentConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return projectDocuments.load(ctx, p, func(ids []model.ProjectID) (map[model.ProjectID]*model.DocumentConnection, error) {
+	return projectDocuments.load(ctx, p, func(ctx context.Context, ids []model.ProjectID) (map[model.ProjectID]*model.DocumentConnection, error) {
 		return f.as(ctx).DocumentsByProject(ctx, ids, page, filter, orderBy)
 	})
 }
 
 func (f projectFields) DocumentCount(ctx context.Context, p *model.Project) (int32, error) {
-	return projectDocumentCount.load(ctx, p, func(ids []model.ProjectID) (map[model.ProjectID]int32, error) {
+	return projectDocumentCount.load(ctx, p, func(ctx context.Context, ids []model.ProjectID) (map[model.ProjectID]int32, error) {
 		return f.as(ctx).DocumentCountsByProject(ctx, ids)
 	})
 }
@@ -52,7 +52,7 @@ func (f projectFields) Themes(
 	filter *model.ThemeFilter, orderBy model.ThemeOrder,
 ) (*model.ThemeConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return projectThemes.load(ctx, p, func(ids []model.ProjectID) (map[model.ProjectID]*model.ThemeConnection, error) {
+	return projectThemes.load(ctx, p, func(ctx context.Context, ids []model.ProjectID) (map[model.ProjectID]*model.ThemeConnection, error) {
 		return f.as(ctx).ThemesByProject(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -62,7 +62,7 @@ func (f projectFields) Conversations(
 	filter *model.ConversationFilter, orderBy model.ConversationOrder,
 ) (*model.ConversationConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return projectConversations.load(ctx, p, func(ids []model.ProjectID) (map[model.ProjectID]*model.ConversationConnection, error) {
+	return projectConversations.load(ctx, p, func(ctx context.Context, ids []model.ProjectID) (map[model.ProjectID]*model.ConversationConnection, error) {
 		return f.as(ctx).ConversationsByProject(ctx, ids, page, filter, orderBy)
 	})
 }

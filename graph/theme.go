@@ -32,7 +32,7 @@ func (f themeFields) Projects(
 	filter *model.ProjectFilter, orderBy model.ProjectOrder,
 ) (*model.ProjectConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return themeProjects.load(ctx, t, func(ids []model.ThemeID) (map[model.ThemeID]*model.ProjectConnection, error) {
+	return themeProjects.load(ctx, t, func(ctx context.Context, ids []model.ThemeID) (map[model.ThemeID]*model.ProjectConnection, error) {
 		return f.as(ctx).ProjectsByTheme(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -42,7 +42,7 @@ func (f themeFields) Documents(
 	filter *model.DocumentFilter, orderBy model.DocumentOrder,
 ) (*model.DocumentConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return themeDocuments.load(ctx, t, func(ids []model.ThemeID) (map[model.ThemeID]*model.DocumentConnection, error) {
+	return themeDocuments.load(ctx, t, func(ctx context.Context, ids []model.ThemeID) (map[model.ThemeID]*model.DocumentConnection, error) {
 		return f.as(ctx).DocumentsByTheme(ctx, ids, page, filter, orderBy)
 	})
 }

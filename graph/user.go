@@ -41,7 +41,7 @@ func (f userFields) Projects(
 	filter *model.ProjectFilter, orderBy model.ProjectOrder,
 ) (*model.ProjectConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return userProjects.load(ctx, u, func(ids []model.UserID) (map[model.UserID]*model.ProjectConnection, error) {
+	return userProjects.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.ProjectConnection, error) {
 		return f.as(ctx).ProjectsByOwner(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -51,7 +51,7 @@ func (f userFields) Documents(
 	filter *model.DocumentFilter, orderBy model.DocumentOrder,
 ) (*model.DocumentConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return userDocuments.load(ctx, u, func(ids []model.UserID) (map[model.UserID]*model.DocumentConnection, error) {
+	return userDocuments.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.DocumentConnection, error) {
 		return f.as(ctx).DocumentsByOwner(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -61,7 +61,7 @@ func (f userFields) Conversations(
 	filter *model.ConversationFilter, orderBy model.ConversationOrder,
 ) (*model.ConversationConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return userConversations.load(ctx, u, func(ids []model.UserID) (map[model.UserID]*model.ConversationConnection, error) {
+	return userConversations.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.ConversationConnection, error) {
 		return f.as(ctx).ConversationsByOwner(ctx, ids, page, filter, orderBy)
 	})
 }
