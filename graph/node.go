@@ -47,6 +47,8 @@ var nodeReaders = map[string]func(context.Context, repo.Reader, []model.GlobalID
 	model.ProjectID{}.Global().Prefix:  nodesBy(repo.Reader.ProjectsByIDs),
 	model.DocumentID{}.Global().Prefix: nodesBy(repo.Reader.DocumentsByIDs),
 	model.AuditID{}.Global().Prefix:    nodesBy(repo.Reader.AuditEntriesByIDs),
+	model.SessionID{}.Global().Prefix:  nodesBy(repo.Reader.SessionsByIDs),
+	model.AccountID{}.Global().Prefix:  nodesBy(repo.Reader.AccountsByIDs),
 }
 
 // readNodes reads rows of any entities, a statement for each entity. Ids of nothing visible are left out.

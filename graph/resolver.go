@@ -32,6 +32,8 @@ type mutations struct {
 	sessionMutations
 	companyMutations
 	userMutations
+	accessMutations
+	accountMutations
 	projectMutations
 	documentMutations
 }
@@ -45,6 +47,7 @@ func (r root) Query() exec.QueryResolver {
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
+		accessMutations{r.store}, accountMutations{r.store},
 		projectMutations{r.store}, documentMutations{r.store}}
 }
 
@@ -52,6 +55,8 @@ func (r root) Company() exec.CompanyResolver       { return companyFields{readin
 func (r root) User() exec.UserResolver             { return userFields{reading{r.store}} }
 func (r root) Project() exec.ProjectResolver       { return projectFields{reading{r.store}} }
 func (r root) Document() exec.DocumentResolver     { return documentFields{reading{r.store}} }
+func (r root) Session() exec.SessionResolver       { return sessionFields{reading{r.store}} }
+func (r root) Account() exec.AccountResolver       { return accountFields{reading{r.store}} }
 func (r root) AuditEntry() exec.AuditEntryResolver { return auditFields{reading{r.store}} }
 
 // reading is what fields need that read.

@@ -34,6 +34,12 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000041', company_id, id, owner_id, 'a.pdf', 'READY', 'application/pdf', 1 FROM projects;
 		INSERT INTO audit_log (id, action, subject_type, subject_id)
 			SELECT '00000000-0000-7000-8000-000000000051', 'project.created', 'Project', id FROM projects;`,
+	"20261125000002_people.sql": `
+		UPDATE users SET deactivated_at = now() WHERE email = 'staff@dossier.example';
+		INSERT INTO accounts (id, user_id, type, provider, provider_account_id, access_token)
+			SELECT '00000000-0000-7000-8000-000000000061', id, 'oidc', 'google', '1', 'secret' FROM users WHERE email = 'ann@one.example';
+		INSERT INTO invitations (id, user_id, token_hash, expires)
+			SELECT '00000000-0000-7000-8000-000000000071', id, '\x01', now() FROM users WHERE email = 'ann@one.example';`,
 }
 
 // names are the files, oldest first.

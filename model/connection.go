@@ -135,4 +135,8 @@ type (
 	DocumentEdge       = Edge[Document]
 	AuditConnection    = Connection[AuditEntry]
 	AuditEdge          = Edge[AuditEntry]
+	SessionConnection  = Connection[Session]
+	SessionEdge        = Edge[Session]
+	AccountConnection  = Connection[Account]
+	AccountEdge        = Edge[Account]
 )

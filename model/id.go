@@ -99,4 +99,6 @@ var entityPrefixes = map[string]bool{
 	ProjectID{}.Global().Prefix:  true,
 	DocumentID{}.Global().Prefix: true,
 	AuditID{}.Global().Prefix:    true,
+	SessionID{}.Global().Prefix:  true,
+	AccountID{}.Global().Prefix:  true,
 }

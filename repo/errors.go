@@ -14,14 +14,17 @@ import (
 // constraintFaults says what each constraint's violation means to a client. A constraint is a rule of the product, and
 // this is the one place that names it; a test holds it against the constraints of the migrated database.
 var constraintFaults = map[string]*fault.Error{
-	"users_email_key":           fault.New(fault.Conflict, "The email address is already in use.").At("email"),
-	"users_company_id_fkey":     fault.New(fault.BadReference, "There is no such company.").At("companyId"),
-	"sessions_user_id_fkey":     fault.New(fault.BadReference, "There is no such user."),
-	"projects_company_id_fkey":  fault.New(fault.BadReference, "There is no such company."),
-	"projects_owner_id_fkey":    fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
-	"documents_company_id_fkey": fault.New(fault.BadReference, "There is no such company."),
-	"documents_owner_id_fkey":   fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
-	"documents_project_id_fkey": fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),
+	"users_email_key":                  fault.New(fault.Conflict, "The email address is already in use.").At("email"),
+	"users_company_id_fkey":            fault.New(fault.BadReference, "There is no such company.").At("companyId"),
+	"sessions_user_id_fkey":            fault.New(fault.BadReference, "There is no such user."),
+	"accounts_user_id_fkey":            fault.New(fault.BadReference, "There is no such user.").At("userId"),
+	"accounts_provider_account_id_key": fault.New(fault.Conflict, "The account is linked to a user already.").At("providerAccountId"),
+	"invitations_user_id_fkey":         fault.New(fault.BadReference, "There is no such user."),
+	"projects_company_id_fkey":         fault.New(fault.BadReference, "There is no such company."),
+	"projects_owner_id_fkey":           fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
+	"documents_company_id_fkey":        fault.New(fault.BadReference, "There is no such company."),
+	"documents_owner_id_fkey":          fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
+	"documents_project_id_fkey":        fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),
 }
 
 // SQLSTATEs that mean something to a client (PostgreSQL documentation, appendix A); pgconn knows those of a
