@@ -45,7 +45,8 @@ func personal[T any](r Reader) *bun.SelectQuery {
 	case model.RoleAdmin:
 		return q
 	case model.RoleManager:
-		return q.Where("?TableAlias.user_id IN (?)", r.users(nil)().Column("id"))
+		// Without ?TableAlias, which beside a subquery is the subquery's.
+		return q.Where("user_id IN (?)", r.users(nil)().Column("id"))
 	default:
 		return q.Where("?TableAlias.user_id = ?", r.viewer.UserID)
 	}
