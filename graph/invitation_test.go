@@ -92,7 +92,7 @@ func TestWhoInvites(t *testing.T) {
 	}
 }
 
-// A token that cannot be used answers the same, whatever the reason, and computes no hash.
+// A token that cannot be used answers the same, whatever the reason.
 func TestInvitationsThatCannotBeAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -157,6 +157,21 @@ func TestPlans(t *testing.T) {
 		}
 	})
 
+	t.Run("the counts of a company go by an index", func(t *testing.T) {
+		plans := explain(t, w.DB, "SET enable_seqscan = off", func(ctx context.Context) {
+			r, ids := w.reader(w.admin), []model.CompanyID{w.company.ID, w.other.ID}
+			must[map[model.CompanyID]int32](t)(r.UserCountsByCompany(ctx, ids))
+			must[map[model.CompanyID]int32](t)(r.ProjectCountsByCompany(ctx, ids))
+			must[map[model.CompanyID]int32](t)(r.DocumentCountsByCompany(ctx, ids))
+			must[map[model.CompanyID][]*model.DocumentStatusCount](t)(r.DocumentStatusCountsByCompany(ctx, ids))
+		})
+		for _, plan := range plans {
+			if !strings.Contains(plan, "Index Cond: (company_id = ANY") {
+				t.Error(plan)
+			}
+		}
+	})
+
 	t.Run("a search of users goes by trigrams", func(t *testing.T) {
 		term, found := "ser19777@", 0
 		plans := explain(t, w.DB, "RESET ALL", func(ctx context.Context) {
