@@ -71,6 +71,30 @@ func (f companyFields) Conversations(
 	})
 }
 
+func (f companyFields) UserCount(ctx context.Context, c *model.Company) (int32, error) {
+	return companyUserCount.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]int32, error) {
+		return f.as(ctx).UserCountsByCompany(ctx, ids)
+	})
+}
+
+func (f companyFields) ProjectCount(ctx context.Context, c *model.Company) (int32, error) {
+	return companyProjectCount.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]int32, error) {
+		return f.as(ctx).ProjectCountsByCompany(ctx, ids)
+	})
+}
+
+func (f companyFields) DocumentCount(ctx context.Context, c *model.Company) (int32, error) {
+	return companyDocumentCount.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]int32, error) {
+		return f.as(ctx).DocumentCountsByCompany(ctx, ids)
+	})
+}
+
+func (f companyFields) DocumentCountByStatus(ctx context.Context, c *model.Company) ([]*model.DocumentStatusCount, error) {
+	return companyDocumentCountByStatus.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID][]*model.DocumentStatusCount, error) {
+		return f.as(ctx).DocumentStatusCountsByCompany(ctx, ids)
+	})
+}
+
 type companyMutations struct{ store *repo.Store }
 
 func (m companyMutations) CreateCompany(

@@ -179,8 +179,9 @@ func (p priced) Complexity(
 
 // fixedCosts are what fields cost that compute a hash of a password, in 64 MiB and some 100 ms: one request does few.
 var fixedCosts = map[string]int{
-	"Mutation.signIn":     30_000,
-	"Mutation.createUser": 10_000,
+	"Mutation.signIn":           30_000,
+	"Mutation.createUser":       10_000,
+	"Mutation.acceptInvitation": 10_000,
 }
 
 // longestList is the length of the longest list among the values, at least 1.

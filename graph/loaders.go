@@ -30,6 +30,11 @@ var (
 	auditActor = &one[model.AuditEntry, model.UserID, model.User]{
 		"user", func(a *model.AuditEntry) *model.UserID { return a.ActorID }, userID, repo.Reader.UsersByIDs}
 
+	sessionUser = &one[model.Session, model.UserID, model.User]{
+		"user", func(s *model.Session) *model.UserID { return &s.UserID }, userID, repo.Reader.UsersByIDs}
+	accountUser = &one[model.Account, model.UserID, model.User]{
+		"user", func(a *model.Account) *model.UserID { return &a.UserID }, userID, repo.Reader.UsersByIDs}
+
 	documentProject = &one[model.Document, model.ProjectID, model.Project]{
 		"project", func(d *model.Document) *model.ProjectID { return d.ProjectID }, projectID, repo.Reader.ProjectsByIDs}
 	conversationProject = &one[model.Conversation, model.ProjectID, model.Project]{
@@ -44,9 +49,17 @@ var (
 	companyThemes        = &many[model.Company, model.CompanyID, *model.ThemeConnection]{"themes", companyID}
 	companyConversations = &many[model.Company, model.CompanyID, *model.ConversationConnection]{"conversations", companyID}
 
-	userProjects      = &many[model.User, model.UserID, *model.ProjectConnection]{"projects", userID}
-	userDocuments     = &many[model.User, model.UserID, *model.DocumentConnection]{"documents", userID}
-	userConversations = &many[model.User, model.UserID, *model.ConversationConnection]{"conversations", userID}
+	userProjects                 = &many[model.User, model.UserID, *model.ProjectConnection]{"projects", userID}
+	userDocuments                = &many[model.User, model.UserID, *model.DocumentConnection]{"documents", userID}
+	userConversations            = &many[model.User, model.UserID, *model.ConversationConnection]{"conversations", userID}
+	companyUserCount             = &many[model.Company, model.CompanyID, int32]{"user count", companyID}
+	companyProjectCount          = &many[model.Company, model.CompanyID, int32]{"project count", companyID}
+	companyDocumentCount         = &many[model.Company, model.CompanyID, int32]{"document count", companyID}
+	companyDocumentCountByStatus = &many[model.Company, model.CompanyID, []*model.DocumentStatusCount]{"document counts", companyID}
+
+	userSessions   = &many[model.User, model.UserID, *model.SessionConnection]{"sessions", userID}
+	userAccounts   = &many[model.User, model.UserID, *model.AccountConnection]{"accounts", userID}
+	userInvitation = &many[model.User, model.UserID, *model.Invitation]{"invitation", userID}
 
 	projectDocuments     = &many[model.Project, model.ProjectID, *model.DocumentConnection]{"documents", projectID}
 	projectDocumentCount = &many[model.Project, model.ProjectID, int32]{"document count", projectID}

@@ -49,6 +49,8 @@ var nodeReaders = map[string]func(context.Context, repo.Reader, []model.GlobalID
 	model.ThemeID{}.Global().Prefix:        nodesBy(repo.Reader.ThemesByIDs),
 	model.ConversationID{}.Global().Prefix: nodesBy(repo.Reader.ConversationsByIDs),
 	model.AuditID{}.Global().Prefix:        nodesBy(repo.Reader.AuditEntriesByIDs),
+	model.SessionID{}.Global().Prefix:      nodesBy(repo.Reader.SessionsByIDs),
+	model.AccountID{}.Global().Prefix:      nodesBy(repo.Reader.AccountsByIDs),
 }
 
 // readNodes reads rows of any entities, a statement for each entity. Ids of nothing visible are left out.

@@ -34,6 +34,8 @@ type mutations struct {
 	sessionMutations
 	companyMutations
 	userMutations
+	accessMutations
+	accountMutations
 	projectMutations
 	documentMutations
 	themeMutations
@@ -50,7 +52,8 @@ func (r root) Query() exec.QueryResolver {
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
-		projectMutations{r.store}, documentMutations{r.store}, themeMutations{r.store}, conversationMutations{r.store}}
+		accessMutations{r.store}, accountMutations{r.store}, projectMutations{r.store}, documentMutations{r.store},
+		themeMutations{r.store}, conversationMutations{r.store}}
 }
 
 func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}} }
@@ -60,6 +63,8 @@ func (r root) Document() exec.DocumentResolver         { return documentFields{r
 func (r root) Theme() exec.ThemeResolver               { return themeFields{reading{r.store}} }
 func (r root) Conversation() exec.ConversationResolver { return conversationFields{reading{r.store}} }
 func (r root) AuditEntry() exec.AuditEntryResolver     { return auditFields{reading{r.store}} }
+func (r root) Session() exec.SessionResolver           { return sessionFields{reading{r.store}} }
+func (r root) Account() exec.AccountResolver           { return accountFields{reading{r.store}} }
 
 // reading is what fields need that read.
 type reading struct {

@@ -66,6 +66,30 @@ func (f userFields) Conversations(
 	})
 }
 
+func (f userFields) Sessions(
+	ctx context.Context, u *model.User, first *int32, after *string, last *int32, before *string,
+) (*model.SessionConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return userSessions.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.SessionConnection, error) {
+		return f.as(ctx).SessionsByUser(ctx, ids, page)
+	})
+}
+
+func (f userFields) Accounts(
+	ctx context.Context, u *model.User, first *int32, after *string, last *int32, before *string,
+) (*model.AccountConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return userAccounts.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.AccountConnection, error) {
+		return f.as(ctx).AccountsByUser(ctx, ids, page)
+	})
+}
+
+func (f userFields) Invitation(ctx context.Context, u *model.User) (*model.Invitation, error) {
+	return optional(userInvitation.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.Invitation, error) {
+		return f.as(ctx).InvitationsByUser(ctx, ids)
+	}))
+}
+
 type userMutations struct{ store *repo.Store }
 
 func (m userMutations) CreateUser(ctx context.Context, in model.CreateUserInput) (*model.CreateUserPayload, error) {

@@ -43,6 +43,12 @@ var rowsAfter = map[string]string{
 			SELECT d.company_id, d.id, t.id FROM documents d JOIN themes t USING (company_id);
 		INSERT INTO conversations (id, company_id, owner_id, project_id, title)
 			SELECT '00000000-0000-7000-8000-000000000071', company_id, owner_id, id, 'The bridge' FROM projects;`,
+	"20261125000002_people.sql": `
+		UPDATE users SET deactivated_at = now() WHERE email = 'staff@dossier.example';
+		INSERT INTO accounts (id, user_id, type, provider, provider_account_id, access_token)
+			SELECT '00000000-0000-7000-8000-000000000061', id, 'oidc', 'google', '1', 'secret' FROM users WHERE email = 'ann@one.example';
+		INSERT INTO invitations (id, user_id, token_hash, expires)
+			SELECT '00000000-0000-7000-8000-000000000071', id, '\x01', now() FROM users WHERE email = 'ann@one.example';`,
 }
 
 // names are the files, oldest first.

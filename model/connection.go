@@ -139,4 +139,8 @@ type (
 	ConversationEdge       = Edge[Conversation]
 	AuditConnection        = Connection[AuditEntry]
 	AuditEdge              = Edge[AuditEntry]
+	SessionConnection      = Connection[Session]
+	SessionEdge            = Edge[Session]
+	AccountConnection      = Connection[Account]
+	AccountEdge            = Edge[Account]
 )

@@ -101,4 +101,6 @@ var entityPrefixes = map[string]bool{
 	ThemeID{}.Global().Prefix:        true,
 	ConversationID{}.Global().Prefix: true,
 	AuditID{}.Global().Prefix:        true,
+	SessionID{}.Global().Prefix:      true,
+	AccountID{}.Global().Prefix:      true,
 }

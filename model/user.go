@@ -47,6 +47,7 @@ type User struct {
 	Role            Role
 	Image           *string
 	EmailVerifiedAt *time.Time
+	DeactivatedAt   *time.Time
 }
 
 // IsNode makes it a Node of the schema.
@@ -60,8 +61,10 @@ func (u *User) AuditSubject() AuditSubject { return AuditSubject{u.ID.Global(), 
 
 // UserFilter narrows a list of users.
 type UserFilter struct {
-	Search    *string
-	CompanyID *CompanyID
+	Search      *string
+	CompanyID   *CompanyID
+	Role        []Role
+	Deactivated *bool
 }
 
 // Validate reports all that is wrong with it.
@@ -69,6 +72,7 @@ func (f *UserFilter) Validate() error {
 	var c Checks
 	if f != nil {
 		ifSet(f.Search, func(s string) { c.length("filter.search", s, searchLengthMax) })
+		c.listLength("filter.role", len(f.Role), len(roleRank))
 	}
 	return c.err()
 }
@@ -167,6 +171,38 @@ func checkNewOwner(field string, user UserID, newOwner *UserID) error {
 	return c.err()
 }
 
+// ChangeUserRoleInput gives a user another role.
+type ChangeUserRoleInput struct {
+	UserID          UserID
+	Role            Role
+	ExpectedVersion *int32
+}
+
+// Validate reports all that is wrong with it.
+func (in ChangeUserRoleInput) Validate() error {
+	var c Checks
+	if in.Role == RoleAdmin {
+		c.fail("role", "must not be ADMIN: platform staff belong to no company, and are created as such.")
+	}
+	return c.err()
+}
+
+// DeactivateUserInput names the user who may no longer sign in.
+type DeactivateUserInput struct {
+	noRules
+
+	UserID          UserID
+	ExpectedVersion *int32
+}
+
+// ReactivateUserInput names the user who may sign in again.
+type ReactivateUserInput struct {
+	noRules
+
+	UserID          UserID
+	ExpectedVersion *int32
+}
+
 // Reassigned counts what a new owner took over.
 type Reassigned struct {
 	Projects      int32
@@ -182,8 +218,11 @@ type UserPayload struct {
 
 // The payloads that show a user.
 type (
-	CreateUserPayload = UserPayload
-	UpdateUserPayload = UserPayload
+	CreateUserPayload     = UserPayload
+	UpdateUserPayload     = UserPayload
+	ChangeUserRolePayload = UserPayload
+	DeactivateUserPayload = UserPayload
+	ReactivateUserPayload = UserPayload
 )
 
 // DeleteUserPayload says which user is gone, and what the new owner took over.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -33,11 +34,16 @@ func lock[T any, P model.Row[T], K model.ID](
 	if len(rows) == 0 {
 		return nil, fault.Missing(thing).At("id")
 	}
-	if at := version(rows[0]); expected != nil && *expected != at {
-		return nil, fault.New(fault.Conflict, "The %s was changed in the meantime: its version is %d.", thing, at).
-			At("expectedVersion")
+	return rows[0], expectVersion(thing, expected, version(rows[0]))
+}
+
+// expectVersion is CONFLICT where a version is expected and the locked row has another one.
+func expectVersion(thing string, expected *int32, version int32) error {
+	if expected == nil || *expected == version {
+		return nil
 	}
-	return rows[0], nil
+	return fault.New(fault.Conflict, "The %s was changed in the meantime: its version is %d.", thing, version).
+		At("expectedVersion")
 }
 
 // mayChange refuses a MEMBER what someone else owns.
@@ -107,6 +113,9 @@ func changeAll[T any](ctx context.Context, tx *Tx, column string, from, to any) 
 	count, err := result.RowsAffected()
 	return int32(count), err
 }
+
+// timeText is how audit details tell a time.
+func timeText(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // entry is an audit entry that is to be recorded.
 type entry struct {

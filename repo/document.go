@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -104,6 +105,41 @@ func (r Reader) DocumentCountsByProject(
 	ctx context.Context, projects []model.ProjectID,
 ) (map[model.ProjectID]int32, error) {
 	return countBy(ctx, projects, byColumn("project_id"), r.documents(nil)())
+}
+
+// DocumentCountsByCompany counts each company's documents; companies without any are left out.
+func (r Reader) DocumentCountsByCompany(
+	ctx context.Context, companies []model.CompanyID,
+) (map[model.CompanyID]int32, error) {
+	return countBy(ctx, companies, byColumn("company_id"), r.documents(nil)())
+}
+
+// DocumentStatusCountsByCompany counts each company's documents in each status, in the order of processing, zero where
+// there are none.
+func (r Reader) DocumentStatusCountsByCompany(
+	ctx context.Context, companies []model.CompanyID,
+) (map[model.CompanyID][]*model.DocumentStatusCount, error) {
+	var groups []struct {
+		CompanyID model.CompanyID
+		Status    model.DocumentStatus
+		Count     int32
+	}
+	err := r.documents(nil)().ColumnExpr("?TableAlias.company_id, ?TableAlias.status, count(*) AS count").
+		Where("?TableAlias.company_id IN (?)", bun.List(companies)).
+		GroupExpr("?TableAlias.company_id, ?TableAlias.status").Scan(ctx, &groups)
+	if err != nil {
+		return nil, translate(err)
+	}
+	counts := make(map[model.CompanyID][]*model.DocumentStatusCount, len(companies))
+	for _, company := range companies {
+		for _, status := range model.DocumentStatuses {
+			counts[company] = append(counts[company], &model.DocumentStatusCount{Status: status})
+		}
+	}
+	for _, group := range groups {
+		counts[group.CompanyID][slices.Index(model.DocumentStatuses, group.Status)].Count = group.Count
+	}
+	return counts, nil
 }
 
 func (tx *Tx) lockDocument(

@@ -12,8 +12,8 @@ import (
 	"dossier/repo"
 )
 
-// fill adds rows straight in SQL: 100 companies, 20,000 users, 10,000 projects,
-// 20,000 documents and as many audit entries.
+// fill adds rows straight in SQL: 100 companies, 20,000 users, 10,000 projects, 20,000 documents and as many audit
+// entries; 2,000 of the users have sessions and accounts.
 func fill(t testing.TB, pool *sql.DB) {
 	t.Helper()
 	for _, statement := range []string{
@@ -31,6 +31,12 @@ func fill(t testing.TB, pool *sql.DB) {
 		`INSERT INTO audit_log (id, company_id, action, actor_id, subject_type, subject_id, created_at)
 			SELECT md5('a' || i)::uuid, md5('c' || i % 100)::uuid, 'USER_UPDATED', md5('u' || i % 20000)::uuid, 'user',
 				md5('u' || i)::uuid, now() - i * interval '1 minute' FROM generate_series(0, 19999) i`,
+		`INSERT INTO sessions (id, token_hash, user_id, expires, created_at)
+			SELECT md5('s' || i)::uuid, sha256(('s' || i)::bytea), md5('u' || i % 2000)::uuid, now() + interval '1 day',
+				now() - i * interval '1 minute' FROM generate_series(0, 9999) i`,
+		`INSERT INTO accounts (id, user_id, type, provider, provider_account_id, created_at)
+			SELECT md5('l' || i)::uuid, md5('u' || i % 2000)::uuid, 'oidc', 'google', i, now() - i * interval '1 minute'
+			FROM generate_series(0, 9999) i`,
 		`ANALYZE`,
 	} {
 		if _, err := pool.Exec(statement); err != nil {
@@ -98,6 +104,10 @@ func everyList(t testing.TB, ctx context.Context, r repo.Reader, direction model
 		check(r.DocumentsByProject(ctx, projects, first(20), nil, by))
 	}
 	check(r.AuditLog(ctx, first(20), nil))
+	if direction == model.Descending { // they have one order
+		check(r.SessionsByUser(ctx, users, first(20)))
+		check(r.AccountsByUser(ctx, users, first(20)))
+	}
 }
 
 var parentColumn = regexp.MustCompile(`\.\"?(\w+)\"? = parent\.id`)
@@ -143,6 +153,21 @@ func TestPlans(t *testing.T) {
 						t.Errorf("%s %s, %q:\n%s", viewer.Role, direction, condition(viewer, plan), plan)
 					}
 				}
+			}
+		}
+	})
+
+	t.Run("the counts of a company go by an index", func(t *testing.T) {
+		plans := explain(t, w.DB, "SET enable_seqscan = off", func(ctx context.Context) {
+			r, ids := w.reader(w.admin), []model.CompanyID{w.company.ID, w.other.ID}
+			must[map[model.CompanyID]int32](t)(r.UserCountsByCompany(ctx, ids))
+			must[map[model.CompanyID]int32](t)(r.ProjectCountsByCompany(ctx, ids))
+			must[map[model.CompanyID]int32](t)(r.DocumentCountsByCompany(ctx, ids))
+			must[map[model.CompanyID][]*model.DocumentStatusCount](t)(r.DocumentStatusCountsByCompany(ctx, ids))
+		})
+		for _, plan := range plans {
+			if !strings.Contains(plan, "Index Cond: (company_id = ANY") {
+				t.Error(plan)
 			}
 		}
 	})

@@ -79,6 +79,13 @@ func projectLists[K model.ID](
 	return lists(ctx, r, p, parents, through, r.projects(f))
 }
 
+// ProjectCountsByCompany counts each company's projects; companies without any are left out.
+func (r Reader) ProjectCountsByCompany(
+	ctx context.Context, companies []model.CompanyID,
+) (map[model.CompanyID]int32, error) {
+	return countBy(ctx, companies, byColumn("company_id"), r.projects(nil)())
+}
+
 // ProjectsByIDs reads projects in any order; those not there or not visible are left out.
 func (r Reader) ProjectsByIDs(ctx context.Context, ids []model.ProjectID) ([]*model.Project, error) {
 	return byIDs[model.Project](ctx, r.projects(nil)(), ids)

@@ -115,7 +115,7 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 }
 
 // confirmViewer checks that the viewer is still who the credential said: a request may take a while, and who was deleted,
-// moved or given another role meanwhile changes nothing more. The user stays until the transaction ends.
+// deactivated, moved or given another role meanwhile changes nothing more. The user stays until the transaction ends.
 func (tx *Tx) confirmViewer(ctx context.Context) error {
 	if tx.viewer == system {
 		return nil
@@ -123,15 +123,18 @@ func (tx *Tx) confirmViewer(ctx context.Context) error {
 	var ids []model.UserID
 	err := tx.db.NewSelect().TableExpr("users").ColumnExpr("id").
 		Where("id = ? AND role = ? AND company_id IS NOT DISTINCT FROM ?", tx.viewer.UserID, tx.viewer.Role, tx.viewer.CompanyID).
+		Where("deactivated_at IS NULL").
 		For("KEY SHARE").Scan(ctx, &ids)
 	if err != nil {
 		return err
 	}
 	if len(ids) == 0 {
-		return fault.New(fault.Unauthenticated, "Your access was changed or ended: sign in again.")
+		return errAccessEnded
 	}
 	return nil
 }
+
+var errAccessEnded = fault.New(fault.Unauthenticated, "Your access was changed or ended: sign in again.")
 
 // Do is InTx for a function that gives a value. The value is zero when there is an error.
 func Do[T any](ctx context.Context, s *Store, viewer model.Viewer, fn func(context.Context, *Tx) (T, error)) (T, error) {

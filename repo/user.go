@@ -28,6 +28,12 @@ func (r Reader) users(f *model.UserFilter) func() *bun.SelectQuery {
 		if f.CompanyID != nil {
 			q = q.Where("?TableAlias.company_id = ?", *f.CompanyID)
 		}
+		if f.Role != nil {
+			q = q.Where("?TableAlias.role IN (?)", bun.List(f.Role))
+		}
+		if f.Deactivated != nil {
+			q = q.Where("(?TableAlias.deactivated_at IS NOT NULL) = ?", *f.Deactivated)
+		}
 		if f.Search != nil && *f.Search != "" {
 			pattern := likePattern(*f.Search)
 			q = q.Where("(?TableAlias.name ILIKE ? OR ?TableAlias.email ILIKE ?)", pattern, pattern)
@@ -56,6 +62,13 @@ func (r Reader) UsersByCompany(
 		return nil, err
 	}
 	return lists(ctx, r, p, companies, byColumn("company_id"), r.users(f))
+}
+
+// UserCountsByCompany counts each company's users; companies without any are left out.
+func (r Reader) UserCountsByCompany(
+	ctx context.Context, companies []model.CompanyID,
+) (map[model.CompanyID]int32, error) {
+	return countBy(ctx, companies, byColumn("company_id"), r.users(nil)())
 }
 
 // UsersByIDs reads users in any order; those not there or not visible are left out.
@@ -162,12 +175,15 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 
 // DeleteUser removes a user, whose sessions end with it, and gives what the user owned to the new owner.
 func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.Reassigned, error) {
-	user, err := tx.lockUser(ctx, toRemove, in.ID, in.ExpectedVersion)
+	user, err := tx.lockManaged(ctx, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "delete user", in.ID)
 	}
 	if user.ID == tx.viewer.UserID {
 		return nil, fault.New(fault.Conflict, "You cannot delete yourself.").At("id")
+	}
+	if _, err := tx.lockUser(ctx, toRemove, in.ID, nil); err != nil { // nobody may refer to the user from here on
+		return nil, wrap(err, "delete user", in.ID)
 	}
 	reassigned, err := tx.reassign(ctx, user, in.NewOwnerID)
 	if err != nil {
@@ -180,7 +196,8 @@ func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.
 		entry{user.AuditSubject(), withOwner(map[string]any{"name": user.Name, "email": user.Email}, in.NewOwnerID, reassigned)})
 }
 
-// TransferUser moves a user to another company. What the user owns stays, as the new owner's; the sessions end.
+// TransferUser moves a user to another company. What the user owns stays, as the new owner's; the sessions end, and so
+// does an invitation, whose token the old company knows. Account links are the user's own, and go along.
 func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*model.User, *model.Reassigned, error) {
 	user, err := tx.lockUser(ctx, toRemove, in.UserID, nil)
 	if err != nil {
@@ -202,7 +219,10 @@ func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*mo
 	if err := save(ctx, tx, user, &user.Version, c); err != nil {
 		return nil, nil, wrap(err, "transfer user", in.UserID)
 	}
-	if err := tx.endSessions(ctx, user.ID); err != nil {
+	if _, err := tx.endSessions(ctx, user.ID, model.SessionID{}); err != nil {
+		return nil, nil, wrap(err, "transfer user", in.UserID)
+	}
+	if err := tx.endInvitation(ctx, user.ID); err != nil {
 		return nil, nil, wrap(err, "transfer user", in.UserID)
 	}
 	// Neither company learns of the other: what stayed is the old one's to know.
