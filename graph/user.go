@@ -11,7 +11,7 @@ import (
 type userQueries struct{ reading }
 
 func (q userQueries) Me(ctx context.Context) (*model.User, error) {
-	return byID(ctx, "user", model.ViewerFrom(ctx).UserID.Global(), q.as(ctx).UsersByIDs)
+	return q.as(ctx).Me(ctx)
 }
 
 func (q userQueries) User(ctx context.Context, id model.GlobalID) (*model.User, error) {

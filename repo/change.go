@@ -97,6 +97,7 @@ func fieldName(column string) string {
 // which may have waited for the lock and would set the time back.
 func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes) error {
 	*version++
+	tx.changes(row)
 	_, err := tx.db.NewUpdate().Model(row).Column(append(c.columns, "version", "updated_at")...).
 		Value("updated_at", "clock_timestamp()").WherePK().Returning("updated_at").Exec(ctx)
 	return err
@@ -112,6 +113,18 @@ func changeAll[T any](ctx context.Context, tx *Tx, column string, from, to any) 
 	}
 	count, err := result.RowsAffected()
 	return int32(count), err
+}
+
+// changes notes that the row is not what may be cached of it any more; a session is a part of its user.
+func (tx *Tx) changes(row any) {
+	switch row := row.(type) {
+	case *model.User:
+		*tx.stale = append(*tx.stale, row.ID.Global())
+	case *model.Session:
+		*tx.stale = append(*tx.stale, row.UserID.Global())
+	case *model.Company:
+		*tx.stale = append(*tx.stale, row.ID.Global())
+	}
 }
 
 // timeText is how audit details tell a time.

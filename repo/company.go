@@ -34,8 +34,23 @@ func (r Reader) Companies(
 	return list(ctx, p, r.companies)
 }
 
-// CompaniesByIDs reads companies in any order; those not there or not visible are left out.
+// CompaniesByIDs reads companies in any order; those not there or not visible are left out. The viewer's own may be cached.
 func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
+	if own := r.viewer.CompanyID; own == nil || len(ids) != 1 || ids[0] != *own {
+		return r.companiesByIDs(ctx, ids)
+	}
+	if company, ok := r.cache.company(ids[0]); ok {
+		return model.Join([]*model.Company{company}), nil
+	}
+	read := r.cache.now()
+	companies, err := r.companiesByIDs(ctx, ids)
+	for _, company := range companies {
+		r.cache.keepCompany(read, *company)
+	}
+	return companies, err
+}
+
+func (r Reader) companiesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
 	return byIDs[model.Company](ctx, r.companies(), ids)
 }
 

@@ -24,3 +24,6 @@ func (tx *Tx) Sleep(ctx context.Context, d time.Duration) error {
 	_, err := tx.db.ExecContext(ctx, "SELECT pg_sleep(?)", d.Seconds())
 	return err
 }
+
+// Caching reports whether the store is told of changes, and so caches.
+func Caching(s *Store) bool { return s.cache.Load() != nil }

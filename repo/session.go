@@ -12,29 +12,39 @@ import (
 	"dossier/model"
 )
 
+// sessionUser is the user of a live session, with what the session adds. The password's hash is not read: it is nobody's
+// business but a sign-in's.
+type sessionUser struct {
+	bun.BaseModel `bun:"table:users,alias:user"`
+	model.User
+
+	SessionID        model.SessionID `bun:",scanonly"`
+	SessionExpiresAt time.Time       `bun:",scanonly"`
+}
+
 // ViewerBySession gives whose session has this token hash, UNAUTHENTICATED when there is none, it is over, or its user is
-// deactivated.
+// deactivated. A session that was asked for before costs no statement.
 func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Viewer, error) {
-	var rows []struct {
-		SessionID model.SessionID
-		UserID    model.UserID
-		CompanyID *model.CompanyID
-		Role      model.Role
+	cache := s.cache.Load()
+	if session, ok := cache.session(tokenHash); ok {
+		return session.viewer(), nil
 	}
-	err := s.db.NewSelect().TableExpr("sessions AS session").
-		Join(`JOIN users AS "user" ON "user".id = session.user_id`).
-		ColumnExpr(`session.id AS session_id, "user".id AS user_id, "user".company_id, "user".role`).
-		Where(`session.token_hash = ? AND session.expires > now() AND "user".deactivated_at IS NULL`, tokenHash).
-		Scan(ctx, &rows)
+	read := cache.now()
+	var found []*sessionUser
+	err := s.db.NewSelect().Model(&found).ExcludeColumn("password_hash").
+		ColumnExpr("session.id AS session_id, session.expires AS session_expires_at").
+		Join("JOIN sessions AS session ON session.user_id = ?TableAlias.id").
+		Where("session.token_hash = ? AND session.expires > now() AND ?TableAlias.deactivated_at IS NULL", tokenHash).
+		Scan(ctx)
 	if err != nil {
 		return model.Viewer{}, translate(err)
 	}
-	if len(rows) == 0 {
+	if len(found) == 0 {
 		return model.Viewer{}, fault.New(fault.Unauthenticated, "The session is unknown or has ended: sign in again.")
 	}
-	return model.Viewer{
-		UserID: rows[0].UserID, CompanyID: rows[0].CompanyID, Role: rows[0].Role, SessionID: rows[0].SessionID,
-	}, nil
+	session := &cachedSession{found[0].SessionID, found[0].SessionExpiresAt, &found[0].User}
+	cache.keepSession(read, tokenHash, session)
+	return session.viewer(), nil
 }
 
 // personal selects rows that are a user's private affair: one's own, those of the company's users for a MANAGER, all for
@@ -101,6 +111,7 @@ func (tx *Tx) SignOut(ctx context.Context) (bool, error) {
 	if ended, err := result.RowsAffected(); err != nil || ended == 0 {
 		return false, err
 	}
+	tx.changes(&model.Session{UserID: tx.viewer.UserID})
 	return true, tx.record(ctx, model.UserSignedOut, entry{subject: tx.viewerSubject()})
 }
 
@@ -147,6 +158,7 @@ func (tx *Tx) EndSessions(ctx context.Context, in model.EndSessionsInput) (int32
 
 // endSessions ends the live sessions of a user but the one to keep, and counts them.
 func (tx *Tx) endSessions(ctx context.Context, user model.UserID, kept model.SessionID) (int32, error) {
+	tx.changes(&model.Session{UserID: user})
 	result, err := tx.db.NewDelete().Model((*model.Session)(nil)).
 		Where("user_id = ? AND id <> ? AND expires > now()", user, kept).Exec(ctx)
 	if err != nil {

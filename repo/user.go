@@ -76,6 +76,21 @@ func (r Reader) UsersByIDs(ctx context.Context, ids []model.UserID) ([]*model.Us
 	return byIDs[model.User](ctx, r.users(nil)(), ids)
 }
 
+// Me reads the viewer's own row.
+func (r Reader) Me(ctx context.Context) (*model.User, error) {
+	if user, ok := r.cache.user(r.viewer.UserID); ok {
+		return model.Join([]*model.User{user})[0], nil
+	}
+	users, err := r.UsersByIDs(ctx, []model.UserID{r.viewer.UserID})
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, fault.Missing("user")
+	}
+	return users[0], nil
+}
+
 // UserByEmail finds a user by the whole address, whatever its case.
 func (r Reader) UserByEmail(ctx context.Context, email string) (*model.User, error) {
 	users, err := all[model.User](ctx, r.users(nil)().Where("lower(?TableAlias.email) = lower(?)", email))
