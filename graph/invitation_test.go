@@ -90,6 +90,11 @@ func TestWhoInvites(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, c.got, c.want)
 		}
 	}
+	log := manager.Query(t, `{ auditLog(filter: {actions: [USER_INVITED, INVITATION_RENEWED]}) { nodes { action subjectId } } }`)
+	if got := log.Texts("auditLog.nodes", "action"); !slices.Equal(got, []string{"INVITATION_RENEWED", "USER_INVITED"}) ||
+		log.Text("auditLog.nodes.0.subjectId") != w.member.ID.String() {
+		t.Errorf("the audit log: %v", log.Raw())
+	}
 }
 
 // A token that cannot be used answers the same, whatever the reason.

@@ -25,6 +25,10 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 	ownConversation := w.As(t, w.member).Query(t, `mutation { createConversation(input: {title: "t"}) { conversation { id } } }`).
 		Text("createConversation.conversation.id")
 
+	foreignAccount := w.Account(t, w.stranger, "google")
+	foreignSession := w.sessionID(t, w.Token(t, w.stranger))
+	w.Invite(t, w.stranger)
+
 	ids := map[string]struct{ foreign, missing string }{
 		"company":      {w.other.ID.String(), model.NewID[model.CompanyID]().String()},
 		"user":         {w.stranger.ID.String(), model.NewID[model.UserID]().String()},
@@ -33,6 +37,8 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		"theme":        {foreignTheme, model.NewID[model.ThemeID]().String()},
 		"conversation": {foreignConversation, model.NewID[model.ConversationID]().String()},
 		"audit":        {foreignAudit, model.NewID[model.AuditID]().String()},
+		"session":      {foreignSession, model.NewID[model.SessionID]().String()},
+		"account":      {foreignAccount.ID.String(), model.NewID[model.AccountID]().String()},
 	}
 	queries := map[string][]string{
 		"company": {
@@ -43,7 +49,14 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 			`mutation { updateCompany(input: {id: "%s", name: "x"}) { company { id } userErrors { code field message } } }`,
 			`mutation { deleteCompany(input: {id: "%s"}) { deletedCompanyId userErrors { code field message } } }`,
 			`mutation { createUser(input: {companyId: "%s", name: "n", email: "n@x.example"}) { user { id } userErrors { code field message } } }`,
+			`mutation { inviteUser(input: {companyId: "%s", name: "n", email: "n@x.example"}) { user { id } userErrors { code field message } } }`,
 			`mutation { transferUser(input: {userId: "` + w.member.ID.String() + `", companyId: "%s"}) { user { id } userErrors { code field message } } }`,
+		},
+		"session": {
+			`mutation { endSession(input: {id: "%s"}) { endedSessionId userErrors { code field message } } }`,
+		},
+		"account": {
+			`mutation { unlinkAccount(input: {id: "%s"}) { unlinkedAccountId userErrors { code field message } } }`,
 		},
 		"user": {
 			`{ user(id: "%s") { name } }`,
@@ -54,6 +67,12 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 			`mutation { createConversation(input: {ownerId: "%s", title: "t"}) { conversation { id } userErrors { code field message } } }`,
 			`{ me { company { projects(filter: {ownerId: "%s"}) { totalCount } documents(filter: {ownerId: "%s"}) { totalCount } } } }`,
 			`mutation { updateUser(input: {id: "%s", name: "x"}) { user { id } userErrors { code field message } } }`,
+			`mutation { changeUserRole(input: {userId: "%s", role: MEMBER}) { user { id } userErrors { code field message } } }`,
+			`mutation { deactivateUser(input: {userId: "%s"}) { user { id } userErrors { code field message } } }`,
+			`mutation { reactivateUser(input: {userId: "%s"}) { user { id } userErrors { code field message } } }`,
+			`mutation { renewInvitation(input: {userId: "%s"}) { user { id } token userErrors { code field message } } }`,
+			`mutation { endSessions(input: {userId: "%s"}) { endedSessionCount userErrors { code field message } } }`,
+			`mutation { endSessions(input: {userId: "%s", keepCurrent: false}) { endedSessionCount userErrors { code field message } } }`,
 			`mutation { deleteUser(input: {id: "%s"}) { deletedUserId userErrors { code field message } } }`,
 			`mutation { deleteUser(input: {id: "` + w.member.ID.String() + `", newOwnerId: "%s"}) { deletedUserId userErrors { code field message } } }`,
 			`mutation { createProject(input: {ownerId: "%s", name: "n", clientName: "c"}) { project { id } userErrors { code field message } } }`,
@@ -121,8 +140,8 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		}
 	}
 	// Nothing of the other company was touched by all of this.
-	data := w.As(t, w.stranger).Query(t, `{ me { name company { name } projects { nodes { version documents { nodes { version } } } } } }`)
-	want := `map[me:map[company:map[name:Other] name:Sam Stranger projects:map[nodes:[map[documents:map[nodes:[map[version:1]]] version:1]]]]]`
+	data := w.As(t, w.stranger).Query(t, `{ me { name role version company { name } accounts { totalCount } projects { nodes { version documents { nodes { version } } } } } }`)
+	want := `map[me:map[accounts:map[totalCount:1] company:map[name:Other] name:Sam Stranger projects:map[nodes:[map[documents:map[nodes:[map[version:1]]] version:1]]] role:MANAGER version:1]]`
 	if got := fmt.Sprint(data.Raw()); got != want {
 		t.Errorf("the other company is now %s", got)
 	}
@@ -175,6 +194,15 @@ func TestAccess(t *testing.T) {
 		{`mutation { createUser(input: {name: "", email: ""}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
 		{`mutation { createUser(input: {name: "n", email: "n@x.example", role: ADMIN}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN"},
 		{`mutation { createProject(input: {name: "n", clientName: "c"}) { project { id } } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { inviteUser(input: {name: "", email: ""}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { renewInvitation(input: {userId: "user_00000000000000000000000000"}) { token } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { changeUserRole(input: {userId: "user_00000000000000000000000000", role: MEMBER}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { deactivateUser(input: {userId: "user_00000000000000000000000000"}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { reactivateUser(input: {userId: "user_00000000000000000000000000"}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { endSession(input: {id: "session_00000000000000000000000000"}) { endedSessionId } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { endSessions(input: {userId: "user_00000000000000000000000000"}) { endedSessionCount } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { unlinkAccount(input: {id: "account_00000000000000000000000000"}) { unlinkedAccountId } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { acceptInvitation(input: {token: "x", password: "long enough"}) { userErrors { code } } }`, "", "", ""},
 		{`mutation { signIn(input: {email: "x", password: "x"}) { userErrors { code } } }`, "", "", ""},
 		{`{ __typename }`, "", "", ""},
 	} {

@@ -31,8 +31,11 @@ func (r Reader) users(f *model.UserFilter) func() *bun.SelectQuery {
 		if f.Role != nil {
 			q = q.Where("?TableAlias.role IN (?)", bun.List(f.Role))
 		}
-		if f.Deactivated != nil {
-			q = q.Where("(?TableAlias.deactivated_at IS NOT NULL) = ?", *f.Deactivated)
+		if f.Deactivated != nil && *f.Deactivated {
+			q = q.Where("?TableAlias.deactivated_at IS NOT NULL")
+		}
+		if f.Deactivated != nil && !*f.Deactivated {
+			q = q.Where("?TableAlias.deactivated_at IS NULL")
 		}
 		if f.Search != nil && *f.Search != "" {
 			pattern := likePattern(*f.Search)
