@@ -34,6 +34,7 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000041', company_id, id, owner_id, 'a.pdf', 'READY', 'application/pdf', 1 FROM projects;
 		INSERT INTO audit_log (id, action, subject_type, subject_id)
 			SELECT '00000000-0000-7000-8000-000000000051', 'project.created', 'Project', id FROM projects;`,
+	"20261125000003_list_indexes.sql": "",
 }
 
 // names are the files, oldest first.
@@ -174,6 +175,9 @@ func TestOverRows(t *testing.T) {
 		rows, ok := rowsAfter[name]
 		if !ok {
 			t.Fatalf("rowsAfter does not know %s", name)
+		}
+		if rows == "" { // the driver sends no empty statement
+			continue
 		}
 		if _, err := pool.ExecContext(t.Context(), rows); err != nil {
 			t.Fatalf("add rows after %s: %v", name, err)

@@ -85,16 +85,25 @@ func (d *Document) AuditSubject() AuditSubject { return AuditSubject{d.ID.Global
 
 // DocumentFilter narrows a list of documents.
 type DocumentFilter struct {
-	ProjectID *ProjectID
-	OwnerID   *UserID
-	Status    []DocumentStatus
+	Search      *string
+	ProjectID   *ProjectID
+	OwnerID     *UserID
+	CompanyID   *CompanyID
+	Status      []DocumentStatus
+	ContentType []string
+	CreatedAt   *TimeRange
+	UpdatedAt   *TimeRange
 }
 
 // Validate reports all that is wrong with it.
 func (f *DocumentFilter) Validate() error {
 	var c Checks
 	if f != nil {
+		c.search("filter.search", f.Search)
 		c.listLength("filter.status", len(f.Status), len(documentTransitions))
+		c.contentTypes("filter.contentType", f.ContentType)
+		c.times("filter.createdAt", f.CreatedAt)
+		c.times("filter.updatedAt", f.UpdatedAt)
 	}
 	return c.err()
 }
@@ -106,6 +115,7 @@ type DocumentOrderField string
 const (
 	DocumentsByUpdatedAt DocumentOrderField = "UPDATED_AT"
 	DocumentsByCreatedAt DocumentOrderField = "CREATED_AT"
+	DocumentsByName      DocumentOrderField = "NAME"
 )
 
 // MarshalGQL writes the enum.
@@ -113,7 +123,7 @@ func (f DocumentOrderField) MarshalGQL(w io.Writer) { marshalEnum(w, f) }
 
 // UnmarshalGQL reads the enum.
 func (f *DocumentOrderField) UnmarshalGQL(v any) error {
-	return unmarshalEnum(v, f, DocumentsByUpdatedAt, DocumentsByCreatedAt)
+	return unmarshalEnum(v, f, DocumentsByUpdatedAt, DocumentsByCreatedAt, DocumentsByName)
 }
 
 // DocumentOrder sorts documents.

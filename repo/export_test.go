@@ -3,6 +3,8 @@ package repo
 import (
 	"context"
 	"time"
+
+	"dossier/model"
 )
 
 // What follows is for tests outside of the package.
@@ -23,4 +25,21 @@ func (tx *Tx) Raise(ctx context.Context, state string) error {
 func (tx *Tx) Sleep(ctx context.Context, d time.Duration) error {
 	_, err := tx.db.ExecContext(ctx, "SELECT pg_sleep(?)", d.Seconds())
 	return err
+}
+
+// CursorOf gives the cursor of a row in the order by this field.
+func CursorOf(row, field any) string {
+	switch field := field.(type) {
+	case model.CompanyOrderField:
+		return companyOrders[field].cursor(row.(*model.Company))
+	case model.UserOrderField:
+		return userOrders[field].cursor(row.(*model.User))
+	case model.ProjectOrderField:
+		return projectOrders[field].cursor(row.(*model.Project))
+	case model.DocumentOrderField:
+		return documentOrders[field].cursor(row.(*model.Document))
+	case model.AuditOrderField:
+		return auditOrders[field].cursor(row.(*model.AuditEntry))
+	}
+	panic("no list is sorted by that")
 }

@@ -15,18 +15,26 @@ import (
 func projectUUID(p *model.Project) uuid.UUID { return uuid.UUID(p.ID) }
 
 var projectOrders = map[model.ProjectOrderField]order[model.Project]{
-	model.ProjectsByName: byText("name", func(p *model.Project) string { return p.Name }, projectUUID),
+	model.ProjectsByName:       byText("name", func(p *model.Project) string { return p.Name }, projectUUID),
+	model.ProjectsByClientName: byText("client_name", func(p *model.Project) string { return p.ClientName }, projectUUID),
 	model.ProjectsByCreatedAt: byTime("created_at",
 		func(p *model.Project) time.Time { return p.CreatedAt }, projectUUID),
+	model.ProjectsByUpdatedAt: byTime("updated_at",
+		func(p *model.Project) time.Time { return p.UpdatedAt }, projectUUID),
 }
 
 func (r Reader) projects(f *model.ProjectFilter) func() *bun.SelectQuery {
 	return func() *bun.SelectQuery {
 		q := from[model.Project](r)
-		if f != nil && f.OwnerID != nil {
-			q = q.Where("?TableAlias.owner_id = ?", *f.OwnerID)
+		if f == nil {
+			return q
 		}
-		return q
+		q = equal(q, "owner_id", f.OwnerID)
+		q = equal(q, "company_id", f.CompanyID)
+		q = present(q, "archived_at", f.Archived)
+		q = within(q, "created_at", f.CreatedAt)
+		q = within(q, "updated_at", f.UpdatedAt)
+		return search(q, f.Search, "name", "client_name")
 	}
 }
 
