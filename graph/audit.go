@@ -9,9 +9,11 @@ import (
 type auditQueries struct{ reading }
 
 func (q auditQueries) AuditLog(
-	ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.AuditFilter,
+	ctx context.Context, first *int32, after *string, last *int32, before *string,
+	filter *model.AuditFilter, orderBy model.AuditOrder,
 ) (*model.AuditConnection, error) {
-	return q.as(ctx).AuditLog(ctx, model.PageArgs{First: first, After: after, Last: last, Before: before}, filter)
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return q.as(ctx).AuditLog(ctx, page, filter, orderBy)
 }
 
 type auditFields struct{ reading }

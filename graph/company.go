@@ -14,9 +14,11 @@ func (q companyQueries) Company(ctx context.Context, id model.GlobalID) (*model.
 }
 
 func (q companyQueries) Companies(
-	ctx context.Context, first *int32, after *string, last *int32, before *string, orderBy model.CompanyOrder,
+	ctx context.Context, first *int32, after *string, last *int32, before *string,
+	filter *model.CompanyFilter, orderBy model.CompanyOrder,
 ) (*model.CompanyConnection, error) {
-	return q.as(ctx).Companies(ctx, model.PageArgs{First: first, After: after, Last: last, Before: before}, orderBy)
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return q.as(ctx).Companies(ctx, page, filter, orderBy)
 }
 
 type companyFields struct{ reading }

@@ -49,6 +49,7 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000061', id, 'oidc', 'google', '1', 'secret' FROM users WHERE email = 'ann@one.example';
 		INSERT INTO invitations (id, user_id, token_hash, expires)
 			SELECT '00000000-0000-7000-8000-000000000071', id, '\x01', now() FROM users WHERE email = 'ann@one.example';`,
+	"20261125000003_list_indexes.sql": "",
 	"20261125000004_stale_rows.sql": "",
 }
 
@@ -190,6 +191,9 @@ func TestOverRows(t *testing.T) {
 		rows, ok := rowsAfter[name]
 		if !ok {
 			t.Fatalf("rowsAfter does not know %s", name)
+		}
+		if rows == "" { // the driver sends no empty statement
+			continue
 		}
 		if _, err := pool.ExecContext(t.Context(), rows); err != nil {
 			t.Fatalf("add rows after %s: %v", name, err)

@@ -92,7 +92,9 @@ func (a *AuditEntry) SubjectID() GlobalID { return GlobalID{a.SubjectType, a.Sub
 type AuditFilter struct {
 	CompanyID *CompanyID
 	ActorID   *UserID
+	SubjectID *GlobalID
 	Actions   []AuditAction
+	CreatedAt *TimeRange
 }
 
 // auditActions are all there are.
@@ -109,6 +111,25 @@ func (f *AuditFilter) Validate() error {
 	var c Checks
 	if f != nil {
 		c.listLength("filter.actions", len(f.Actions), len(auditActions))
+		c.times("filter.createdAt", f.CreatedAt)
 	}
 	return c.err()
+}
+
+// AuditOrderField is what the audit log is sorted by.
+type AuditOrderField string
+
+// What the audit log is sorted by.
+const AuditByCreatedAt AuditOrderField = "CREATED_AT"
+
+// MarshalGQL writes the enum.
+func (f AuditOrderField) MarshalGQL(w io.Writer) { marshalEnum(w, f) }
+
+// UnmarshalGQL reads the enum.
+func (f *AuditOrderField) UnmarshalGQL(v any) error { return unmarshalEnum(v, f, AuditByCreatedAt) }
+
+// AuditOrder sorts the audit log.
+type AuditOrder struct {
+	Field     AuditOrderField
+	Direction OrderDirection
 }

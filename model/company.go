@@ -30,6 +30,22 @@ func (c *Company) GetID() GlobalID { return c.ID.Global() }
 // AuditSubject is what audit entries about it say.
 func (c *Company) AuditSubject() AuditSubject { return AuditSubject{c.ID.Global(), &c.ID} }
 
+// CompanyFilter narrows a list of companies.
+type CompanyFilter struct {
+	Search    *string
+	CreatedAt *TimeRange
+}
+
+// Validate reports all that is wrong with it.
+func (f *CompanyFilter) Validate() error {
+	var c Checks
+	if f != nil {
+		c.search("filter.search", f.Search)
+		c.times("filter.createdAt", f.CreatedAt)
+	}
+	return c.err()
+}
+
 // CompanyOrderField is what companies are sorted by.
 type CompanyOrderField string
 
@@ -37,6 +53,7 @@ type CompanyOrderField string
 const (
 	CompaniesByName      CompanyOrderField = "NAME"
 	CompaniesByCreatedAt CompanyOrderField = "CREATED_AT"
+	CompaniesByUpdatedAt CompanyOrderField = "UPDATED_AT"
 )
 
 // MarshalGQL writes the enum.
@@ -44,7 +61,7 @@ func (f CompanyOrderField) MarshalGQL(w io.Writer) { marshalEnum(w, f) }
 
 // UnmarshalGQL reads the enum.
 func (f *CompanyOrderField) UnmarshalGQL(v any) error {
-	return unmarshalEnum(v, f, CompaniesByName, CompaniesByCreatedAt)
+	return unmarshalEnum(v, f, CompaniesByName, CompaniesByCreatedAt, CompaniesByUpdatedAt)
 }
 
 // CompanyOrder sorts companies.

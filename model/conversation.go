@@ -38,14 +38,19 @@ func (c *Conversation) AuditSubject() AuditSubject { return AuditSubject{c.ID.Gl
 type ConversationFilter struct {
 	OwnerID   *UserID
 	ProjectID *ProjectID
+	CompanyID *CompanyID
 	Search    *string
+	CreatedAt *TimeRange
+	UpdatedAt *TimeRange
 }
 
 // Validate reports all that is wrong with it.
 func (f *ConversationFilter) Validate() error {
 	var c Checks
 	if f != nil {
-		ifSet(f.Search, func(s string) { c.length("filter.search", s, searchLengthMax) })
+		c.search("filter.search", f.Search)
+		c.times("filter.createdAt", f.CreatedAt)
+		c.times("filter.updatedAt", f.UpdatedAt)
 	}
 	return c.err()
 }

@@ -96,17 +96,26 @@ func (d *Document) AuditSubject() AuditSubject { return AuditSubject{d.ID.Global
 
 // DocumentFilter narrows a list of documents.
 type DocumentFilter struct {
-	ProjectID *ProjectID
-	OwnerID   *UserID
-	ThemeID   *ThemeID
-	Status    []DocumentStatus
+	Search      *string
+	ProjectID   *ProjectID
+	OwnerID     *UserID
+	CompanyID   *CompanyID
+	ThemeID     *ThemeID
+	Status      []DocumentStatus
+	ContentType []string
+	CreatedAt   *TimeRange
+	UpdatedAt   *TimeRange
 }
 
 // Validate reports all that is wrong with it.
 func (f *DocumentFilter) Validate() error {
 	var c Checks
 	if f != nil {
+		c.search("filter.search", f.Search)
 		c.listLength("filter.status", len(f.Status), len(documentTransitions))
+		c.contentTypes("filter.contentType", f.ContentType)
+		c.times("filter.createdAt", f.CreatedAt)
+		c.times("filter.updatedAt", f.UpdatedAt)
 	}
 	return c.err()
 }
@@ -118,6 +127,7 @@ type DocumentOrderField string
 const (
 	DocumentsByUpdatedAt DocumentOrderField = "UPDATED_AT"
 	DocumentsByCreatedAt DocumentOrderField = "CREATED_AT"
+	DocumentsByName      DocumentOrderField = "NAME"
 )
 
 // MarshalGQL writes the enum.
@@ -125,7 +135,7 @@ func (f DocumentOrderField) MarshalGQL(w io.Writer) { marshalEnum(w, f) }
 
 // UnmarshalGQL reads the enum.
 func (f *DocumentOrderField) UnmarshalGQL(v any) error {
-	return unmarshalEnum(v, f, DocumentsByUpdatedAt, DocumentsByCreatedAt)
+	return unmarshalEnum(v, f, DocumentsByUpdatedAt, DocumentsByCreatedAt, DocumentsByName)
 }
 
 // DocumentOrder sorts documents.

@@ -34,20 +34,35 @@ func (p *Project) AuditSubject() AuditSubject { return AuditSubject{p.ID.Global(
 
 // ProjectFilter narrows a list of projects.
 type ProjectFilter struct {
-	OwnerID *UserID
-	ThemeID *ThemeID
+	Search    *string
+	OwnerID   *UserID
+	CompanyID *CompanyID
+	ThemeID   *ThemeID
+	Archived  *bool
+	CreatedAt *TimeRange
+	UpdatedAt *TimeRange
 }
 
-// Validate finds nothing wrong.
-func (*ProjectFilter) Validate() error { return nil }
+// Validate reports all that is wrong with it.
+func (f *ProjectFilter) Validate() error {
+	var c Checks
+	if f != nil {
+		c.search("filter.search", f.Search)
+		c.times("filter.createdAt", f.CreatedAt)
+		c.times("filter.updatedAt", f.UpdatedAt)
+	}
+	return c.err()
+}
 
 // ProjectOrderField is what projects are sorted by.
 type ProjectOrderField string
 
 // What projects are sorted by.
 const (
-	ProjectsByName      ProjectOrderField = "NAME"
-	ProjectsByCreatedAt ProjectOrderField = "CREATED_AT"
+	ProjectsByName       ProjectOrderField = "NAME"
+	ProjectsByClientName ProjectOrderField = "CLIENT_NAME"
+	ProjectsByCreatedAt  ProjectOrderField = "CREATED_AT"
+	ProjectsByUpdatedAt  ProjectOrderField = "UPDATED_AT"
 )
 
 // MarshalGQL writes the enum.
@@ -55,7 +70,7 @@ func (f ProjectOrderField) MarshalGQL(w io.Writer) { marshalEnum(w, f) }
 
 // UnmarshalGQL reads the enum.
 func (f *ProjectOrderField) UnmarshalGQL(v any) error {
-	return unmarshalEnum(v, f, ProjectsByName, ProjectsByCreatedAt)
+	return unmarshalEnum(v, f, ProjectsByName, ProjectsByClientName, ProjectsByCreatedAt, ProjectsByUpdatedAt)
 }
 
 // ProjectOrder sorts projects.

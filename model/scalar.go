@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -83,6 +85,31 @@ func UnmarshalBigInt(v any) (int64, error) {
 		return 0, malformed("is not a whole number from 0 to %d.", int64(bigIntMax))
 	}
 	return n, nil
+}
+
+// MarshalTime writes a time as RFC 3339 text in UTC; the zero time is null.
+func MarshalTime(t time.Time) graphql.Marshaler {
+	if t.IsZero() {
+		return graphql.Null
+	}
+	return graphql.MarshalString(t.UTC().Format(time.RFC3339Nano))
+}
+
+// timePattern is a date-time of RFC 3339 section 5.6, in upper case; package time alone takes more than that.
+var timePattern = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$`)
+
+// UnmarshalTime reads RFC 3339 text with any offset, of the years that RFC 3339 can write in UTC and PostgreSQL can keep.
+func UnmarshalTime(v any) (time.Time, error) {
+	text, _ := v.(string)
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || !timePattern.MatchString(text) {
+		return time.Time{}, malformed("is not a time as RFC 3339 text, such as 2026-11-22T16:45:00Z.")
+	}
+	t = t.UTC()
+	if t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, malformed("is not in the years 1 to 9999, in UTC.")
+	}
+	return t, nil
 }
 
 // JSON is a JSON value that the API passes on as it is.

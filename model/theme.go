@@ -55,14 +55,17 @@ type DocumentTheme struct {
 
 // ThemeFilter narrows a list of themes.
 type ThemeFilter struct {
-	Search *string
+	Search    *string
+	CompanyID *CompanyID
+	CreatedAt *TimeRange
 }
 
 // Validate reports all that is wrong with it.
 func (f *ThemeFilter) Validate() error {
 	var c Checks
 	if f != nil {
-		ifSet(f.Search, func(s string) { c.length("filter.search", s, searchLengthMax) })
+		c.search("filter.search", f.Search)
+		c.times("filter.createdAt", f.CreatedAt)
 	}
 	return c.err()
 }

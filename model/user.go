@@ -63,6 +63,7 @@ func (u *User) AuditSubject() AuditSubject { return AuditSubject{u.ID.Global(), 
 type UserFilter struct {
 	Search      *string
 	CompanyID   *CompanyID
+	CreatedAt   *TimeRange
 	Role        []Role
 	Deactivated *bool
 }
@@ -71,7 +72,8 @@ type UserFilter struct {
 func (f *UserFilter) Validate() error {
 	var c Checks
 	if f != nil {
-		ifSet(f.Search, func(s string) { c.length("filter.search", s, searchLengthMax) })
+		c.search("filter.search", f.Search)
+		c.times("filter.createdAt", f.CreatedAt)
 		c.listLength("filter.role", len(f.Role), len(roleRank))
 	}
 	return c.err()
@@ -83,6 +85,7 @@ type UserOrderField string
 // What users are sorted by.
 const (
 	UsersByName      UserOrderField = "NAME"
+	UsersByEmail     UserOrderField = "EMAIL"
 	UsersByCreatedAt UserOrderField = "CREATED_AT"
 )
 
@@ -91,7 +94,7 @@ func (f UserOrderField) MarshalGQL(w io.Writer) { marshalEnum(w, f) }
 
 // UnmarshalGQL reads the enum.
 func (f *UserOrderField) UnmarshalGQL(v any) error {
-	return unmarshalEnum(v, f, UsersByName, UsersByCreatedAt)
+	return unmarshalEnum(v, f, UsersByName, UsersByEmail, UsersByCreatedAt)
 }
 
 // UserOrder sorts users.

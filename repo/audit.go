@@ -10,8 +10,10 @@ import (
 	"dossier/model"
 )
 
-var auditByTime = byTime("created_at", func(a *model.AuditEntry) time.Time { return a.CreatedAt },
-	func(a *model.AuditEntry) uuid.UUID { return uuid.UUID(a.ID) })
+var auditOrders = map[model.AuditOrderField]order[model.AuditEntry]{
+	model.AuditByCreatedAt: byTime("created_at", func(a *model.AuditEntry) time.Time { return a.CreatedAt },
+		func(a *model.AuditEntry) uuid.UUID { return uuid.UUID(a.ID) }),
+}
 
 // audit selects what the viewer may read of the log: staff all, a MANAGER the own company's, a MEMBER nothing.
 func (r Reader) audit(f *model.AuditFilter) func() *bun.SelectQuery {
@@ -23,24 +25,22 @@ func (r Reader) audit(f *model.AuditFilter) func() *bun.SelectQuery {
 		if f == nil {
 			return q
 		}
-		if f.CompanyID != nil {
-			q = q.Where("?TableAlias.company_id = ?", *f.CompanyID)
+		if f.SubjectID != nil {
+			q = equal(q, "subject_type", &f.SubjectID.Prefix)
+			q = equal(q, "subject_id", &f.SubjectID.UUID)
 		}
-		if f.ActorID != nil {
-			q = q.Where("?TableAlias.actor_id = ?", *f.ActorID)
-		}
-		if f.Actions != nil {
-			q = q.Where("?TableAlias.action IN (?)", bun.List(f.Actions))
-		}
-		return q
+		q = equal(q, "company_id", f.CompanyID)
+		q = equal(q, "actor_id", f.ActorID)
+		q = among(q, "action", f.Actions)
+		return within(q, "created_at", f.CreatedAt)
 	}
 }
 
-// AuditLog lists what was done, newest first.
+// AuditLog lists what was done.
 func (r Reader) AuditLog(
-	ctx context.Context, args model.PageArgs, f *model.AuditFilter,
+	ctx context.Context, args model.PageArgs, f *model.AuditFilter, by model.AuditOrder,
 ) (*model.AuditConnection, error) {
-	p, err := newPage(args, f, auditByTime, model.Descending)
+	p, err := newPage(args, f, auditOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}

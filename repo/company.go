@@ -17,21 +17,29 @@ func companyUUID(c *model.Company) uuid.UUID { return uuid.UUID(c.ID) }
 var companyOrders = map[model.CompanyOrderField]order[model.Company]{
 	model.CompaniesByName:      byText("name", func(c *model.Company) string { return c.Name }, companyUUID),
 	model.CompaniesByCreatedAt: byTime("created_at", func(c *model.Company) time.Time { return c.CreatedAt }, companyUUID),
+	model.CompaniesByUpdatedAt: byTime("updated_at", func(c *model.Company) time.Time { return c.UpdatedAt }, companyUUID),
 }
 
-func (r Reader) companies() *bun.SelectQuery {
-	return r.scope(r.db.NewSelect().Model((*model.Company)(nil)), "id")
+func (r Reader) companies(f *model.CompanyFilter) func() *bun.SelectQuery {
+	return func() *bun.SelectQuery {
+		q := r.scope(r.db.NewSelect().Model((*model.Company)(nil)), "id")
+		if f == nil {
+			return q
+		}
+		q = within(q, "created_at", f.CreatedAt)
+		return search(q, f.Search, "name", "domain")
+	}
 }
 
 // Companies lists the companies that the viewer may see.
 func (r Reader) Companies(
-	ctx context.Context, args model.PageArgs, by model.CompanyOrder,
+	ctx context.Context, args model.PageArgs, f *model.CompanyFilter, by model.CompanyOrder,
 ) (*model.CompanyConnection, error) {
-	p, err := newPage(args, model.NoFilter{}, companyOrders[by.Field], by.Direction)
+	p, err := newPage(args, f, companyOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, p, r.companies)
+	return list(ctx, p, r.companies(f))
 }
 
 // CompaniesByIDs reads companies in any order; those not there or not visible are left out. The viewer's own may be cached.
@@ -51,13 +59,13 @@ func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*m
 }
 
 func (r Reader) companiesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
-	return byIDs[model.Company](ctx, r.companies(), ids)
+	return byIDs[model.Company](ctx, r.companies(nil)(), ids)
 }
 
 func (tx *Tx) lockCompany(
 	ctx context.Context, to strength, id model.CompanyID, expected *int32,
 ) (*model.Company, error) {
-	return lock(ctx, tx.companies(), to, "company", id, expected, func(c *model.Company) int32 { return c.Version })
+	return lock(ctx, tx.companies(nil)(), to, "company", id, expected, func(c *model.Company) int32 { return c.Version })
 }
 
 // CreateCompany adds a company.

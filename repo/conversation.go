@@ -27,16 +27,12 @@ func (r Reader) conversations(f *model.ConversationFilter) func() *bun.SelectQue
 		if f == nil {
 			return q
 		}
-		if f.OwnerID != nil {
-			q = q.Where("?TableAlias.owner_id = ?", *f.OwnerID)
-		}
-		if f.ProjectID != nil {
-			q = q.Where("?TableAlias.project_id = ?", *f.ProjectID)
-		}
-		if f.Search != nil && *f.Search != "" {
-			q = q.Where("?TableAlias.title ILIKE ?", likePattern(*f.Search))
-		}
-		return q
+		q = equal(q, "owner_id", f.OwnerID)
+		q = equal(q, "company_id", f.CompanyID)
+		q = equal(q, "project_id", f.ProjectID)
+		q = within(q, "created_at", f.CreatedAt)
+		q = within(q, "updated_at", f.UpdatedAt)
+		return search(q, f.Search, "title")
 	}
 }
 

@@ -21,6 +21,7 @@ var documentOrders = map[model.DocumentOrderField]order[model.Document]{
 		func(d *model.Document) time.Time { return d.UpdatedAt }, documentUUID),
 	model.DocumentsByCreatedAt: byTime("created_at",
 		func(d *model.Document) time.Time { return d.CreatedAt }, documentUUID),
+	model.DocumentsByName: byText("name", func(d *model.Document) string { return d.Name }, documentUUID),
 }
 
 func (r Reader) documents(f *model.DocumentFilter) func() *bun.SelectQuery {
@@ -29,19 +30,15 @@ func (r Reader) documents(f *model.DocumentFilter) func() *bun.SelectQuery {
 		if f == nil {
 			return q
 		}
-		if f.ProjectID != nil {
-			q = q.Where("?TableAlias.project_id = ?", *f.ProjectID)
-		}
-		if f.OwnerID != nil {
-			q = q.Where("?TableAlias.owner_id = ?", *f.OwnerID)
-		}
-		if f.ThemeID != nil {
-			q = themeDocuments.of(q, *f.ThemeID)
-		}
-		if f.Status != nil {
-			q = q.Where("?TableAlias.status IN (?)", bun.List(f.Status))
-		}
-		return q
+		q = equal(q, "project_id", f.ProjectID)
+		q = equal(q, "owner_id", f.OwnerID)
+		q = equal(q, "company_id", f.CompanyID)
+		q = belonging(q, themeDocuments, f.ThemeID)
+		q = among(q, "status", f.Status)
+		q = among(q, "content_type", f.ContentType)
+		q = within(q, "created_at", f.CreatedAt)
+		q = within(q, "updated_at", f.UpdatedAt)
+		return search(q, f.Search, "name")
 	}
 }
 

@@ -3,6 +3,8 @@ package repo
 import (
 	"context"
 	"time"
+
+	"dossier/model"
 )
 
 // What follows is for tests outside of the package.
@@ -27,3 +29,20 @@ func (tx *Tx) Sleep(ctx context.Context, d time.Duration) error {
 
 // Caching reports whether the store is told of changes, and so caches.
 func Caching(s *Store) bool { return s.cache.Load() != nil }
+
+// CursorOf gives the cursor of a row in the order by this field.
+func CursorOf(row, field any) string {
+	switch field := field.(type) {
+	case model.CompanyOrderField:
+		return companyOrders[field].cursor(row.(*model.Company))
+	case model.UserOrderField:
+		return userOrders[field].cursor(row.(*model.User))
+	case model.ProjectOrderField:
+		return projectOrders[field].cursor(row.(*model.Project))
+	case model.DocumentOrderField:
+		return documentOrders[field].cursor(row.(*model.Document))
+	case model.AuditOrderField:
+		return auditOrders[field].cursor(row.(*model.AuditEntry))
+	}
+	panic("no list is sorted by that")
+}

@@ -3,6 +3,8 @@ package repo
 import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
+
+	"dossier/model"
 )
 
 // link is how the rows of a list belong to parents: by a column of their own, or through a table of pairs.
@@ -40,4 +42,12 @@ func (l link) joined(q *bun.SelectQuery) (*bun.SelectQuery, schema.QueryAppender
 	}
 	q = q.Join("JOIN ? AS pair ON pair.? = ?TableAlias.id", bun.Ident(l.pairs), bun.Ident(l.row))
 	return q, bun.SafeQuery("pair.?", bun.Ident(l.column))
+}
+
+// belonging narrows a list to the rows of a parent, if one is named.
+func belonging[K model.ID](q *bun.SelectQuery, l link, parent *K) *bun.SelectQuery {
+	if parent == nil {
+		return q
+	}
+	return l.of(q, *parent)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -236,9 +235,4 @@ func uuidArray[K model.ID](ids []K) string {
 	}
 	text.WriteByte('}')
 	return text.String()
-}
-
-// likePattern finds the text anywhere: its own %, _ and \ are literal.
-func likePattern(text string) string {
-	return fmt.Sprintf("%%%s%%", strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text))
 }

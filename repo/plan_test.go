@@ -4,124 +4,130 @@ import (
 	"context"
 	"database/sql"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
-	"dossier/internal/pgtest"
 	"dossier/model"
-	"dossier/repo"
 )
 
-// fill adds rows straight in SQL: 100 companies, 20,000 users, 10,000 projects, 20,000 documents and as many audit
-// entries; 2,000 of the users have sessions and accounts.
-func fill(t testing.TB, pool *sql.DB) {
-	t.Helper()
-	for _, statement := range []string{
-		`INSERT INTO companies (id, name) SELECT md5('c' || i)::uuid, 'Company ' || i FROM generate_series(0, 99) i`,
-		`INSERT INTO users (id, company_id, name, email, role, created_at)
-			SELECT md5('u' || i)::uuid, md5('c' || i % 100)::uuid, 'Name ' || md5('n' || i), 'user' || i || '@mail.example',
-				'MEMBER', now() - i * interval '1 minute' FROM generate_series(0, 19999) i`,
-		`INSERT INTO projects (id, company_id, owner_id, name, client_name, created_at)
-			SELECT md5('p' || i)::uuid, md5('c' || i % 100)::uuid, md5('u' || i % 20000)::uuid, 'Project ' || md5('' || i), 'Client',
-				now() - i * interval '1 minute' FROM generate_series(0, 9999) i`,
-		`INSERT INTO documents (id, company_id, owner_id, project_id, name, status, content_type, size_bytes, created_at, updated_at)
-			SELECT md5('d' || i)::uuid, md5('c' || i % 100)::uuid, md5('u' || i % 20000)::uuid, md5('p' || i % 10000)::uuid,
-				'Document', 'READY', 'application/pdf', 1, now() - i * interval '1 minute', now() - i * interval '1 second'
-			FROM generate_series(0, 19999) i`,
-		`INSERT INTO audit_log (id, company_id, action, actor_id, subject_type, subject_id, created_at)
-			SELECT md5('a' || i)::uuid, md5('c' || i % 100)::uuid, 'USER_UPDATED', md5('u' || i % 20000)::uuid, 'user',
-				md5('u' || i)::uuid, now() - i * interval '1 minute' FROM generate_series(0, 19999) i`,
-		`INSERT INTO sessions (id, token_hash, user_id, expires, created_at)
-			SELECT md5('s' || i)::uuid, sha256(('s' || i)::bytea), md5('u' || i % 2000)::uuid, now() + interval '1 day',
-				now() - i * interval '1 minute' FROM generate_series(0, 9999) i`,
-		`INSERT INTO accounts (id, user_id, type, provider, provider_account_id, created_at)
-			SELECT md5('l' || i)::uuid, md5('u' || i % 2000)::uuid, 'oidc', 'google', i, now() - i * interval '1 minute'
-			FROM generate_series(0, 9999) i`,
-		`ANALYZE`,
-	} {
-		if _, err := pool.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-	}
+// The default settings decide what PostgreSQL does; with sorts priced out, a plan without one is taken wherever there is an
+// index that has the order.
+const (
+	defaultPlans = "SELECT 1"
+	pricedOut    = "SET enable_sort = off; SET enable_incremental_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off"
+)
+
+// planner explains statements with one set of settings, each statement once. It keeps its connection until the test ends:
+// no other gets its settings.
+type planner struct {
+	w    planWorld
+	conn *sql.Conn
+	seen map[string]bool
 }
 
-// explain gives the plans of the SELECTs that fn sends, each below its statement, planned with these settings.
-func explain(t testing.TB, db *pgtest.DB, settings string, fn func(context.Context)) []string {
+func (w planWorld) planner(t testing.TB, settings string) planner {
 	t.Helper()
-	db.SQL.Reset()
-	fn(t.Context())
-	conn := must[*sql.Conn](t)(db.Pool.Conn(t.Context()))
-	defer conn.Close()
+	conn := must[*sql.Conn](t)(w.Pool.Conn(t.Context()))
+	t.Cleanup(func() { _ = conn.Close() })
 	if _, err := conn.ExecContext(t.Context(), settings); err != nil {
 		t.Fatal(err)
 	}
-	var plans []string
-	for _, statement := range db.SQL.Statements(false) {
-		rows := must[*sql.Rows](t)(conn.QueryContext(t.Context(), "EXPLAIN "+statement))
-		plan := statement + "\n"
-		for rows.Next() {
-			var line string
-			if err := rows.Scan(&line); err != nil {
-				t.Fatal(err)
-			}
-			plan += line + "\n"
-		}
-		rows.Close()
-		plans = append(plans, plan)
-	}
-	return plans
+	return planner{w, conn, map[string]bool{}}
 }
 
-// everyList asks for a page of each list in each order, as the reader.
-func everyList(t testing.TB, ctx context.Context, r repo.Reader, direction model.OrderDirection) {
+// plan gives the statement that read would send, which is not run, and its plan; "" if it was explained before.
+func (p planner) plan(t testing.TB, read func(context.Context) error) (statement, plan string) {
 	t.Helper()
-	check := func(_ any, err error) {
-		t.Helper()
-		if err != nil {
+	p.w.SQL.FailAt(1)
+	if err := read(t.Context()); err == nil {
+		t.Fatal("it was to fail")
+	}
+	statements := p.w.SQL.Statements(false)
+	if len(statements) != 1 {
+		t.Fatalf("%d statements", len(statements))
+	}
+	statement = statements[0]
+	if p.seen[statement] {
+		return statement, ""
+	}
+	p.seen[statement] = true
+	rows := must[*sql.Rows](t)(p.conn.QueryContext(t.Context(), "EXPLAIN "+statement))
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
 			t.Fatal(err)
 		}
+		plan += line + "\n"
 	}
-	companies, users, projects := []model.CompanyID{{1}, {2}}, []model.UserID{{1}, {2}}, []model.ProjectID{{1}, {2}}
-	for _, f := range []model.CompanyOrderField{model.CompaniesByName, model.CompaniesByCreatedAt} {
-		check(r.Companies(ctx, first(20), model.CompanyOrder{Field: f, Direction: direction}))
-	}
-	for _, f := range []model.UserOrderField{model.UsersByName, model.UsersByCreatedAt} {
-		by := model.UserOrder{Field: f, Direction: direction}
-		check(r.Users(ctx, first(20), nil, by))
-		check(r.UsersByCompany(ctx, companies, first(20), nil, by))
-	}
-	for _, f := range []model.ProjectOrderField{model.ProjectsByName, model.ProjectsByCreatedAt} {
-		by := model.ProjectOrder{Field: f, Direction: direction}
-		check(r.Projects(ctx, first(20), nil, by))
-		check(r.ProjectsByCompany(ctx, companies, first(20), nil, by))
-		check(r.ProjectsByOwner(ctx, users, first(20), nil, by))
-	}
-	for _, f := range []model.DocumentOrderField{model.DocumentsByUpdatedAt, model.DocumentsByCreatedAt} {
-		by := model.DocumentOrder{Field: f, Direction: direction}
-		check(r.Documents(ctx, first(20), nil, by))
-		check(r.DocumentsByCompany(ctx, companies, first(20), nil, by))
-		check(r.DocumentsByOwner(ctx, users, first(20), nil, by))
-		check(r.DocumentsByProject(ctx, projects, first(20), nil, by))
-	}
-	check(r.AuditLog(ctx, first(20), nil))
-	if direction == model.Descending { // they have one order
-		check(r.SessionsByUser(ctx, users, first(20)))
-		check(r.AccountsByUser(ctx, users, first(20)))
+	return statement, plan
+}
+
+// each explains a list in both directions, at these pages.
+func (p planner) each(
+	t testing.TB, viewer model.Viewer, l listing, pages []model.PageArgs, check func(statement, plan string) (complaint string),
+) {
+	t.Helper()
+	for _, page := range pages {
+		for _, direction := range []model.OrderDirection{model.Ascending, model.Descending} {
+			statement, plan := p.plan(t, func(ctx context.Context) error {
+				return l.read(ctx, p.w.Store.Reader(viewer), page, direction)
+			})
+			if plan == "" {
+				continue
+			}
+			if complaint := check(statement, plan); complaint != "" {
+				t.Errorf("%s as %s of %v, %s: %s\n%s\n%s", l.name, viewer.Role, viewer.CompanyID, direction, complaint, statement, plan)
+			}
+		}
 	}
 }
+
+// pages are the first page, one after and one before a row in the middle, and the first of the rows before it.
+func (l listing) pages() []model.PageArgs {
+	size := int32(20)
+	return []model.PageArgs{
+		{First: &size}, {First: &size, After: &l.middle}, {Last: &size, Before: &l.middle}, {First: &size, Before: &l.middle},
+	}
+}
+
+var sortInput = regexp.MustCompile(`(?m)-> +(?:Incremental )?Sort +\(cost=\S+ rows=(\d+)|^Sort +\(cost=\S+ rows=(\d+)`)
+
+// sorted is the number of rows that the plan sorts, by the planner's estimate; -1 without a sort.
+func sorted(plan string) int {
+	most := -1
+	for _, match := range sortInput.FindAllStringSubmatch(plan, -1) {
+		rows, _ := strconv.Atoi(match[1] + match[2])
+		most = max(most, rows)
+	}
+	return most
+}
+
+// sortedMax is how many rows a list without a filter may sort: as many as a page reads. The planner sorts where it knows
+// from its statistics that the whole list, or the list of even the largest parent, is no longer than that.
+const sortedMax = 21
+
+// sortedByFilterMax is how many rows a filtered list may sort: what an index of the filter has left.
+const sortedByFilterMax = 1000
+
+// nothing is what a plan says that sees that no row can be found.
+var nothing = regexp.MustCompile(`One-Time Filter: \(?false`)
 
 var parentColumn = regexp.MustCompile(`\.\"?(\w+)\"? = parent\.id`)
 
 // condition is what the index must be entered by: the parent of a nested list, the company of a list of one company.
-func condition(viewer *model.User, plan string) string {
-	statement, _, _ := strings.Cut(plan, "\n")
+// Either will do for another parent's list in a small company.
+func condition(viewer model.Viewer, statement string) string {
 	parent := parentColumn.FindStringSubmatch(statement)
-	if parent != nil && !(parent[1] == "company_id" && viewer.CompanyID != nil) {
-		return "Index Cond: (" + parent[1] + " = parent.id"
-	}
 	switch {
+	case parent != nil && viewer.CompanyID == nil:
+		return "Index Cond: (" + parent[1] + " = parent.id"
 	case viewer.CompanyID == nil:
 		return "Index"
+	case parent != nil && parent[1] != "company_id":
+		return "Index Cond: ("
 	case strings.Contains(statement, `FROM "companies"`):
 		return "Index Cond: (id = "
 	default:
@@ -129,58 +135,114 @@ func condition(viewer *model.User, plan string) string {
 	}
 }
 
+// Plans are read at 600,000 documents. What is true of them:
+//   - A list reads a page from the index of its order, whoever reads it, from wherever: no sort, no sequential scan.
+//     Lists that are known to be no longer than a page may be sorted, since that costs no more.
+//   - A filter is served by walking the order until the page is full, or by an index of the filter and a sort of what
+//     that leaves, as the planner estimates. It does not read the whole table. Archived projects and content types have
+//     no index: what is rare among them is found by reading the list.
+//   - A search for something rare goes by trigrams.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	fill(t, w.Pool)
+	w := newPlanWorld(t)
+	viewers := []model.Viewer{w.admin, w.big, w.small}
+	byDefault, withoutSorts := w.planner(t, defaultPlans), w.planner(t, pricedOut)
 
-	// Where an index has the order, a plan without a sort exists, and is taken when sorts are priced out. A viewer of one
-	// company has one company, found by its key.
-	t.Run("every order of every list has an index", func(t *testing.T) {
-		var company model.CompanyID
-		if err := w.Pool.QueryRow("SELECT company_id FROM users WHERE email = 'user0@mail.example'").Scan(&company); err != nil {
-			t.Fatal(err)
-		}
-		manager := &model.User{ID: model.NewID[model.UserID](), CompanyID: &company, Role: model.RoleManager}
-		for _, viewer := range []*model.User{w.admin, manager} {
-			for _, direction := range []model.OrderDirection{model.Ascending, model.Descending} {
-				plans := explain(t, w.DB, "SET enable_sort = off; SET enable_incremental_sort = off; SET enable_seqscan = off",
-					func(ctx context.Context) { everyList(t, ctx, w.reader(viewer), direction) })
-				for _, plan := range plans {
-					oneCompany := viewer != w.admin && strings.Contains(plan, `FROM "companies"`)
-					if strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Sort") && !oneCompany ||
-						!strings.Contains(plan, condition(viewer, plan)) {
-						t.Errorf("%s %s, %q:\n%s", viewer.Role, direction, condition(viewer, plan), plan)
+	t.Run("every list reads a page from the index of its order", func(t *testing.T) {
+		for _, viewer := range viewers {
+			for _, l := range w.everyList() {
+				// The statistics know of large companies and projects, and of no large owner.
+				large := strings.HasPrefix(l.name, "documents") && (viewer.CompanyID == nil || *viewer.CompanyID == *w.big.CompanyID)
+				byDefault.each(t, viewer, l, l.pages(), func(statement, plan string) string {
+					switch rows := sorted(plan); {
+					case strings.Contains(plan, "Seq Scan"):
+						return "it reads the whole table"
+					case rows > sortedMax, rows >= 0 && large && !strings.Contains(statement, `"owner_id" = parent.id`):
+						return "it sorts"
 					}
+					return ""
+				})
+			}
+		}
+	})
+
+	t.Run("every order of every list has an index", func(t *testing.T) {
+		for _, viewer := range []model.Viewer{w.admin, w.small} {
+			for _, l := range w.everyList() {
+				withoutSorts.each(t, viewer, l, l.pages()[:1], func(statement, plan string) string {
+					// A viewer of one company has one company, found by its key.
+					oneCompany := viewer.CompanyID != nil && strings.Contains(statement, `FROM "companies"`)
+					if strings.Contains(plan, "Sort") && !oneCompany || !strings.Contains(plan, condition(viewer, statement)) {
+						return "it does not go by " + condition(viewer, statement)
+					}
+					return ""
+				})
+			}
+		}
+	})
+
+	t.Run("filters", func(t *testing.T) {
+		for _, viewer := range viewers {
+			for _, l := range w.filteredLists() {
+				byDefault.each(t, viewer, l, l.pages()[:2], func(_, plan string) string {
+					switch {
+					case nothing.MatchString(plan): // another company's rows
+						return ""
+					case strings.Contains(plan, "Seq Scan"):
+						return "it reads the whole table"
+					case sorted(plan) > sortedByFilterMax:
+						return "it sorts too many rows"
+					}
+					return ""
+				})
+			}
+		}
+	})
+
+	t.Run("a search for something rare goes by trigrams", func(t *testing.T) {
+		for index, l := range w.searches() {
+			byDefault.each(t, w.admin, l, l.pages()[:1], func(_, plan string) string {
+				if !strings.Contains(plan, "Bitmap Index Scan on "+index) {
+					return "it does not go by " + index
 				}
-			}
+				return ""
+			})
 		}
 	})
+}
 
-	t.Run("the counts of a company go by an index", func(t *testing.T) {
-		plans := explain(t, w.DB, "SET enable_seqscan = off", func(ctx context.Context) {
-			r, ids := w.reader(w.admin), []model.CompanyID{w.company.ID, w.other.ID}
-			must[map[model.CompanyID]int32](t)(r.UserCountsByCompany(ctx, ids))
-			must[map[model.CompanyID]int32](t)(r.ProjectCountsByCompany(ctx, ids))
-			must[map[model.CompanyID]int32](t)(r.DocumentCountsByCompany(ctx, ids))
-			must[map[model.CompanyID][]*model.DocumentStatusCount](t)(r.DocumentStatusCountsByCompany(ctx, ids))
-		})
-		for _, plan := range plans {
-			if !strings.Contains(plan, "Index Cond: (company_id = ANY") {
-				t.Error(plan)
-			}
-		}
-	})
+// filteredLists are the lists of documents and projects, in every order, with each filter that has an index.
+func (w planWorld) filteredLists() (all []listing) {
+	ago := func(days int) *time.Time { at := time.Now().AddDate(0, 0, -days); return &at }
+	day, recent := &model.TimeRange{From: ago(201), Until: ago(200)}, &model.TimeRange{From: ago(1)}
+	uploading, unfinished := []model.DocumentStatus{model.DocumentUploading}, []model.DocumentStatus{
+		model.DocumentUploading, model.DocumentPending, model.DocumentExtracting, model.DocumentFailed}
+	for _, f := range []model.DocumentFilter{
+		{OwnerID: &planUsers[0]}, {ProjectID: &planProjects[0]}, {ProjectID: &planProjects[1]}, {CompanyID: w.small.CompanyID},
+		{Status: uploading}, {Status: []model.DocumentStatus{model.DocumentReady}}, {Status: []model.DocumentStatus{model.DocumentPending}},
+		{Status: []model.DocumentStatus{model.DocumentFailed}}, {Status: unfinished}, {ProjectID: &planProjects[0], Status: uploading},
+		{CreatedAt: day}, {CreatedAt: recent}, {UpdatedAt: day}, {UpdatedAt: recent}, {CreatedAt: day, UpdatedAt: day},
+		{ProjectID: &planProjects[0], CreatedAt: day}, {OwnerID: &planUsers[0], Status: unfinished, UpdatedAt: recent},
+	} {
+		all = append(all, w.documentLists(&f)...)
+	}
+	yes, no := true, false
+	for _, f := range []model.ProjectFilter{
+		{OwnerID: &planUsers[0]}, {CompanyID: w.small.CompanyID}, {Archived: &yes}, {Archived: &no},
+		{CreatedAt: recent}, {UpdatedAt: recent}, {Archived: &no, CreatedAt: recent},
+	} {
+		all = append(all, w.projectLists(&f)...)
+	}
+	return all
+}
 
-	t.Run("a search of users goes by trigrams", func(t *testing.T) {
-		term, found := "ser19777@", 0
-		plans := explain(t, w.DB, "RESET ALL", func(ctx context.Context) {
-			page := must[*model.UserConnection](t)(w.reader(w.admin).Users(ctx, first(20), &model.UserFilter{Search: &term},
-				model.UserOrder{Field: model.UsersByCreatedAt, Direction: model.Descending}))
-			found = len(page.Nodes)
-		})
-		if found != 1 || len(plans) != 1 || !strings.Contains(plans[0], "users_search_idx") {
-			t.Errorf("%d users found by:\n%s", found, strings.Join(plans, "\n"))
-		}
-	})
+// searches are searches for something rare, by the index that is to find it.
+func (w planWorld) searches() map[string]listing {
+	company, user, project, document := "ny 4321", "ser19777@", "ct 12345", "bid 123"
+	return map[string]listing{
+		"companies_search_idx": w.companyLists(&model.CompanyFilter{Search: &company})[0],
+		"users_search_idx":     w.userLists(&model.UserFilter{Search: &user})[0],
+		"projects_search_idx":  w.projectLists(&model.ProjectFilter{Search: &project})[0],
+		"documents_search_idx": w.documentLists(&model.DocumentFilter{Search: &document})[0],
+	}
 }

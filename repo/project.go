@@ -15,9 +15,12 @@ import (
 func projectUUID(p *model.Project) uuid.UUID { return uuid.UUID(p.ID) }
 
 var projectOrders = map[model.ProjectOrderField]order[model.Project]{
-	model.ProjectsByName: byText("name", func(p *model.Project) string { return p.Name }, projectUUID),
+	model.ProjectsByName:       byText("name", func(p *model.Project) string { return p.Name }, projectUUID),
+	model.ProjectsByClientName: byText("client_name", func(p *model.Project) string { return p.ClientName }, projectUUID),
 	model.ProjectsByCreatedAt: byTime("created_at",
 		func(p *model.Project) time.Time { return p.CreatedAt }, projectUUID),
+	model.ProjectsByUpdatedAt: byTime("updated_at",
+		func(p *model.Project) time.Time { return p.UpdatedAt }, projectUUID),
 }
 
 func (r Reader) projects(f *model.ProjectFilter) func() *bun.SelectQuery {
@@ -26,13 +29,13 @@ func (r Reader) projects(f *model.ProjectFilter) func() *bun.SelectQuery {
 		if f == nil {
 			return q
 		}
-		if f.OwnerID != nil {
-			q = q.Where("?TableAlias.owner_id = ?", *f.OwnerID)
-		}
-		if f.ThemeID != nil {
-			q = themeProjects.of(q, *f.ThemeID)
-		}
-		return q
+		q = equal(q, "owner_id", f.OwnerID)
+		q = equal(q, "company_id", f.CompanyID)
+		q = belonging(q, themeProjects, f.ThemeID)
+		q = present(q, "archived_at", f.Archived)
+		q = within(q, "created_at", f.CreatedAt)
+		q = within(q, "updated_at", f.UpdatedAt)
+		return search(q, f.Search, "name", "client_name")
 	}
 }
 

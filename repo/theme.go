@@ -23,11 +23,12 @@ var themeOrders = map[model.ThemeOrderField]order[model.Theme]{
 func (r Reader) themes(f *model.ThemeFilter) func() *bun.SelectQuery {
 	return func() *bun.SelectQuery {
 		q := from[model.Theme](r)
-		if f != nil && f.Search != nil && *f.Search != "" {
-			pattern := likePattern(*f.Search)
-			q = q.Where("(?TableAlias.name ILIKE ? OR ?TableAlias.description ILIKE ?)", pattern, pattern)
+		if f == nil {
+			return q
 		}
-		return q
+		q = equal(q, "company_id", f.CompanyID)
+		q = within(q, "created_at", f.CreatedAt)
+		return search(q, f.Search, "name", "description")
 	}
 }
 

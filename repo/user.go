@@ -16,6 +16,7 @@ func userUUID(u *model.User) uuid.UUID { return uuid.UUID(u.ID) }
 
 var userOrders = map[model.UserOrderField]order[model.User]{
 	model.UsersByName:      byText("name", func(u *model.User) string { return u.Name }, userUUID),
+	model.UsersByEmail:     byText("email", func(u *model.User) string { return u.Email }, userUUID),
 	model.UsersByCreatedAt: byTime("created_at", func(u *model.User) time.Time { return u.CreatedAt }, userUUID),
 }
 
@@ -25,23 +26,11 @@ func (r Reader) users(f *model.UserFilter) func() *bun.SelectQuery {
 		if f == nil {
 			return q
 		}
-		if f.CompanyID != nil {
-			q = q.Where("?TableAlias.company_id = ?", *f.CompanyID)
-		}
-		if f.Role != nil {
-			q = q.Where("?TableAlias.role IN (?)", bun.List(f.Role))
-		}
-		if f.Deactivated != nil && *f.Deactivated {
-			q = q.Where("?TableAlias.deactivated_at IS NOT NULL")
-		}
-		if f.Deactivated != nil && !*f.Deactivated {
-			q = q.Where("?TableAlias.deactivated_at IS NULL")
-		}
-		if f.Search != nil && *f.Search != "" {
-			pattern := likePattern(*f.Search)
-			q = q.Where("(?TableAlias.name ILIKE ? OR ?TableAlias.email ILIKE ?)", pattern, pattern)
-		}
-		return q
+		q = equal(q, "company_id", f.CompanyID)
+		q = among(q, "role", f.Role)
+		q = present(q, "deactivated_at", f.Deactivated)
+		q = within(q, "created_at", f.CreatedAt)
+		return search(q, f.Search, "name", "email")
 	}
 }
 

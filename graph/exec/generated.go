@@ -376,8 +376,8 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		AuditLog      func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.AuditFilter) int
-		Companies     func(childComplexity int, first *int32, after *string, last *int32, before *string, orderBy model.CompanyOrder) int
+		AuditLog      func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.AuditFilter, orderBy model.AuditOrder) int
+		Companies     func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.CompanyFilter, orderBy model.CompanyOrder) int
 		Company       func(childComplexity int, id model.GlobalID) int
 		Conversation  func(childComplexity int, id model.GlobalID) int
 		Conversations func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.ConversationFilter, orderBy model.ConversationOrder) int
@@ -646,7 +646,7 @@ type QueryResolver interface {
 	Node(ctx context.Context, id model.GlobalID) (model.Node, error)
 	Nodes(ctx context.Context, ids []*model.GlobalID) ([]model.Node, error)
 	Company(ctx context.Context, id model.GlobalID) (*model.Company, error)
-	Companies(ctx context.Context, first *int32, after *string, last *int32, before *string, orderBy model.CompanyOrder) (*model.Connection[model.Company], error)
+	Companies(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.CompanyFilter, orderBy model.CompanyOrder) (*model.Connection[model.Company], error)
 	User(ctx context.Context, id model.GlobalID) (*model.User, error)
 	UserByEmail(ctx context.Context, email string) (*model.User, error)
 	Users(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.UserFilter, orderBy model.UserOrder) (*model.Connection[model.User], error)
@@ -658,7 +658,7 @@ type QueryResolver interface {
 	Themes(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.ThemeFilter, orderBy model.ThemeOrder) (*model.Connection[model.Theme], error)
 	Conversation(ctx context.Context, id model.GlobalID) (*model.Conversation, error)
 	Conversations(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.ConversationFilter, orderBy model.ConversationOrder) (*model.Connection[model.Conversation], error)
-	AuditLog(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.AuditFilter) (*model.Connection[model.AuditEntry], error)
+	AuditLog(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.AuditFilter, orderBy model.AuditOrder) (*model.Connection[model.AuditEntry], error)
 }
 type SessionResolver interface {
 	Current(ctx context.Context, obj *model.Session) (bool, error)
@@ -2154,7 +2154,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.AuditLog(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["filter"].(*model.AuditFilter)), true
+		return e.ComplexityRoot.Query.AuditLog(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["filter"].(*model.AuditFilter), args["orderBy"].(model.AuditOrder)), true
 	case "Query.companies":
 		if e.ComplexityRoot.Query.Companies == nil {
 			break
@@ -2165,7 +2165,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Companies(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["orderBy"].(model.CompanyOrder)), true
+		return e.ComplexityRoot.Query.Companies(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["filter"].(*model.CompanyFilter), args["orderBy"].(model.CompanyOrder)), true
 	case "Query.company":
 		if e.ComplexityRoot.Query.Company == nil {
 			break
@@ -2945,7 +2945,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAcceptInvitationInput,
 		ec.unmarshalInputAttachThemesInput,
 		ec.unmarshalInputAuditFilter,
+		ec.unmarshalInputAuditOrder,
 		ec.unmarshalInputChangeUserRoleInput,
+		ec.unmarshalInputCompanyFilter,
 		ec.unmarshalInputCompanyOrder,
 		ec.unmarshalInputConversationFilter,
 		ec.unmarshalInputConversationOrder,
@@ -2976,6 +2978,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSignInInput,
 		ec.unmarshalInputThemeFilter,
 		ec.unmarshalInputThemeOrder,
+		ec.unmarshalInputTimeRange,
 		ec.unmarshalInputTransferUserInput,
 		ec.unmarshalInputUnlinkAccountInput,
 		ec.unmarshalInputUpdateCompanyInput,
@@ -3068,7 +3071,10 @@ A field that is refused answers UNAUTHENTICATED without a credential and FORBIDD
 """
 directive @access(role: Role) on FIELD_DEFINITION
 
-"A point in time as RFC 3339 text in UTC, with up to 6 digits of a second: ` + "`" + `2026-11-22T16:45:00.123456Z` + "`" + `."
+"""
+A point in time as RFC 3339 text in UTC, with up to 6 digits of a second: ` + "`" + `2026-11-22T16:45:00.123456Z` + "`" + `. As an input it may
+have any offset from UTC, such as ` + "`" + `2026-11-22T17:45:00+01:00` + "`" + `, and 9 digits; in UTC it lies in the years 1 to 9999.
+"""
 scalar Time
 
 "A whole number from 0 to 2^53-1, as a JSON number. ` + "`" + `Int` + "`" + ` ends at 2^31-1."
@@ -3101,6 +3107,14 @@ enum OrderDirection {
   ASC
   "From high to low, from Z to A, from new to old."
   DESC
+}
+
+"A stretch of time. A bound that is absent or null leaves its side open."
+input TimeRange {
+  "The first moment in it."
+  from: Time
+  "The first moment after it; later than ` + "`" + `from` + "`" + `."
+  until: Time
 }
 
 "A problem with a mutation's input that its sender can mend. When there is one, nothing was changed."
@@ -3161,6 +3175,8 @@ type Query {
     last: Int
     "Only rows before this cursor."
     before: String
+    "Which companies."
+    filter: CompanyFilter
     "The sort. Rows that are equal in it are sorted by id."
     orderBy: CompanyOrder! = { field: NAME, direction: ASC }
   ): CompanyConnection! @access(role: MEMBER)
@@ -3257,7 +3273,7 @@ type Query {
     orderBy: ConversationOrder! = { field: UPDATED_AT, direction: DESC }
   ): ConversationConnection! @access(role: MEMBER)
 
-  "What was done, newest first: in every company for an ADMIN, in the own company for a MANAGER."
+  "What was done: in every company for an ADMIN, in the own company for a MANAGER."
   auditLog(
     "The number of rows from the start of the list, 1 to 100."
     first: Int
@@ -3269,6 +3285,8 @@ type Query {
     before: String
     "Which entries."
     filter: AuditFilter
+    "The sort. Entries that are equal in it are sorted by id."
+    orderBy: AuditOrder! = { field: CREATED_AT, direction: DESC }
   ): AuditConnection! @access(role: MANAGER)
 }
 
@@ -3511,6 +3529,14 @@ type CompanyEdge {
   node: Company!
 }
 
+"Which companies. Conditions that are absent or null do not narrow; a company meets all the others."
+input CompanyFilter {
+  "Companies whose name or domain contains this text, whatever its case; up to 200 characters. ` + "`" + `%` + "`" + `, ` + "`" + `_` + "`" + ` and ` + "`" + `\\` + "`" + ` are ordinary characters."
+  search: String
+  "Companies that were created in this time."
+  createdAt: TimeRange
+}
+
 "A sort of companies."
 input CompanyOrder {
   "What to sort by."
@@ -3525,6 +3551,8 @@ enum CompanyOrderField {
   NAME
   "When the company was created."
   CREATED_AT
+  "When the company was last changed."
+  UPDATED_AT
 }
 
 "A new company."
@@ -3791,7 +3819,7 @@ type UserEdge {
   node: User!
 }
 
-"Which users. Conditions that are absent or null do not narrow."
+"Which users. Conditions that are absent or null do not narrow; a user meets all the others."
 input UserFilter {
   "Users whose name or email contains this text, whatever its case; up to 200 characters. ` + "`" + `%` + "`" + `, ` + "`" + `_` + "`" + ` and ` + "`" + `\\` + "`" + ` are ordinary characters."
   search: String
@@ -3801,6 +3829,8 @@ input UserFilter {
   role: [Role!]
   "true: only deactivated users; false: only those who are not."
   deactivated: Boolean
+  "Users who were created in this time."
+  createdAt: TimeRange
 }
 
 "A sort of users."
@@ -3815,6 +3845,8 @@ input UserOrder {
 enum UserOrderField {
   "The name, by the database's collation."
   NAME
+  "The email address, by the database's collation."
+  EMAIL
   "When the user was created."
   CREATED_AT
 }
@@ -4195,12 +4227,22 @@ type ProjectEdge {
   node: Project!
 }
 
-"Which projects. Conditions that are absent or null do not narrow."
+"Which projects. Conditions that are absent or null do not narrow; a project meets all the others."
 input ProjectFilter {
+  "Projects whose name or client's name contains this text, whatever its case; up to 200 characters. ` + "`" + `%` + "`" + `, ` + "`" + `_` + "`" + ` and ` + "`" + `\\` + "`" + ` are ordinary characters."
+  search: String
   "Projects of this owner."
   ownerId: ID
+  "Projects of this company."
+  companyId: ID
   "Projects that this theme is attached to."
   themeId: ID
+  "True: projects that are archived; false: those that are not."
+  archived: Boolean
+  "Projects that were created in this time."
+  createdAt: TimeRange
+  "Projects that were last changed in this time."
+  updatedAt: TimeRange
 }
 
 "A sort of projects."
@@ -4215,8 +4257,12 @@ input ProjectOrder {
 enum ProjectOrderField {
   "The name, by the database's collation."
   NAME
+  "The client's name, by the database's collation."
+  CLIENT_NAME
   "When the project was created."
   CREATED_AT
+  "When the project was last changed."
+  UPDATED_AT
 }
 
 "A new project."
@@ -4383,16 +4429,26 @@ type DocumentEdge {
   node: Document!
 }
 
-"Which documents. Conditions that are absent or null do not narrow."
+"Which documents. Conditions that are absent or null do not narrow; a document meets all the others."
 input DocumentFilter {
+  "Documents whose name contains this text, whatever its case; up to 200 characters. ` + "`" + `%` + "`" + `, ` + "`" + `_` + "`" + ` and ` + "`" + `\\` + "`" + ` are ordinary characters."
+  search: String
   "Documents of this project."
   projectId: ID
   "Documents of this owner."
   ownerId: ID
+  "Documents of this company."
+  companyId: ID
   "Documents that this theme is attached to."
   themeId: ID
-  "Documents in one of these statuses; up to 8."
+  "Documents in one of these statuses; up to 8. No document is in one of none: ` + "`" + `[]` + "`" + ` finds nothing."
   status: [DocumentStatus!]
+  "Documents of one of these content types, exactly as they were given; up to 20. ` + "`" + `[]` + "`" + ` finds nothing."
+  contentType: [String!]
+  "Documents that were created in this time."
+  createdAt: TimeRange
+  "Documents that were last modified in this time."
+  updatedAt: TimeRange
 }
 
 "A sort of documents."
@@ -4409,6 +4465,8 @@ enum DocumentOrderField {
   UPDATED_AT
   "When the document was created."
   CREATED_AT
+  "The name, by the database's collation."
+  NAME
 }
 
 "A new document."
@@ -4577,10 +4635,14 @@ type ThemeEdge {
   node: Theme!
 }
 
-"Which themes. Conditions that are absent or null do not narrow."
+"Which themes. Conditions that are absent or null do not narrow; a theme meets all the others."
 input ThemeFilter {
-  "Themes whose name or description contains this text, whatever its case; at most 200 characters."
+  "Themes whose name or description contains this text, whatever its case; up to 200 characters. ` + "`" + `%` + "`" + `, ` + "`" + `_` + "`" + ` and ` + "`" + `\\` + "`" + ` are ordinary characters."
   search: String
+  "Themes of this company."
+  companyId: ID
+  "Themes that were created in this time."
+  createdAt: TimeRange
 }
 
 "A sort of themes."
@@ -4759,14 +4821,20 @@ type ConversationEdge {
   node: Conversation!
 }
 
-"Which conversations. Conditions that are absent or null do not narrow."
+"Which conversations. Conditions that are absent or null do not narrow; a conversation meets all the others."
 input ConversationFilter {
   "Conversations of this owner."
   ownerId: ID
   "Conversations of this project."
   projectId: ID
-  "Conversations whose title contains this text, whatever its case; at most 200 characters."
+  "Conversations of this company."
+  companyId: ID
+  "Conversations whose title contains this text, whatever its case; up to 200 characters. ` + "`" + `%` + "`" + `, ` + "`" + `_` + "`" + ` and ` + "`" + `\\` + "`" + ` are ordinary characters."
   search: String
+  "Conversations that were created in this time."
+  createdAt: TimeRange
+  "Conversations that were last changed in this time."
+  updatedAt: TimeRange
 }
 
 "A sort of conversations."
@@ -4953,20 +5021,38 @@ type AuditConnection {
 
 "An audit entry with its place in the log."
 type AuditEdge {
-  "The place in the log, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  "The place in the log, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + ` with the same ` + "`" + `orderBy` + "`" + `."
   cursor: String!
   "The entry."
   node: AuditEntry!
 }
 
-"Which entries. Conditions that are absent or null do not narrow."
+"Which entries. Conditions that are absent or null do not narrow; an entry meets all the others."
 input AuditFilter {
   "What was done in this company."
   companyId: ID
   "What this user did."
   actorId: ID
-  "What was done; up to as many as there are."
+  "What was done to this entity, whichever kind it is of, also after it was deleted."
+  subjectId: ID
+  "What was done; up to as many as there are. ` + "`" + `[]` + "`" + ` finds nothing."
   actions: [AuditAction!]
+  "What was done in this time."
+  createdAt: TimeRange
+}
+
+"A sort of the audit log."
+input AuditOrder {
+  "What to sort by."
+  field: AuditOrderField!
+  "Which way."
+  direction: OrderDirection!
+}
+
+"What the audit log is sorted by."
+enum AuditOrderField {
+  "When it was done."
+  CREATED_AT
 }
 `, BuiltIn: false},
 }
@@ -7025,6 +7111,14 @@ func (ec *executionContext) field_Query_auditLog_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["filter"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (model.AuditOrder, error) {
+			return ec.unmarshalNAuditOrder2dossierᚋmodelᚐAuditOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg5
 	return args, nil
 }
 
@@ -7063,14 +7157,22 @@ func (ec *executionContext) field_Query_companies_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["before"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.CompanyFilter, error) {
+			return ec.unmarshalOCompanyFilter2ᚖdossierᚋmodelᚐCompanyFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (model.CompanyOrder, error) {
 			return ec.unmarshalNCompanyOrder2dossierᚋmodelᚐCompanyOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["orderBy"] = arg4
+	args["orderBy"] = arg5
 	return args, nil
 }
 
@@ -14867,7 +14969,7 @@ func (ec *executionContext) _Query_companies(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Companies(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["last"].(*int32), fc.Args["before"].(*string), fc.Args["orderBy"].(model.CompanyOrder))
+			return ec.Resolvers.Query().Companies(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["last"].(*int32), fc.Args["before"].(*string), fc.Args["filter"].(*model.CompanyFilter), fc.Args["orderBy"].(model.CompanyOrder))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -15611,7 +15713,7 @@ func (ec *executionContext) _Query_auditLog(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().AuditLog(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["last"].(*int32), fc.Args["before"].(*string), fc.Args["filter"].(*model.AuditFilter))
+			return ec.Resolvers.Query().AuditLog(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["last"].(*int32), fc.Args["before"].(*string), fc.Args["filter"].(*model.AuditFilter), fc.Args["orderBy"].(model.AuditOrder))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -19499,7 +19601,7 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"companyId", "actorId", "actions"}
+	fieldsInOrder := [...]string{"companyId", "actorId", "subjectId", "actions", "createdAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19520,6 +19622,13 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.ActorID = data
+		case "subjectId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subjectId"))
+			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐGlobalID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SubjectID = data
 		case "actions":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actions"))
 			data, err := ec.unmarshalOAuditAction2ᚕdossierᚋmodelᚐAuditActionᚄ(ctx, v)
@@ -19527,6 +19636,50 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.Actions = data
+		case "createdAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedAt = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputAuditOrder(ctx context.Context, obj any) (model.AuditOrder, error) {
+	var it model.AuditOrder
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := ec.unmarshalNAuditOrderField2dossierᚋmodelᚐAuditOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNOrderDirection2dossierᚋmodelᚐOrderDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
 		}
 	}
 	return it, nil
@@ -19571,6 +19724,43 @@ func (ec *executionContext) unmarshalInputChangeUserRoleInput(ctx context.Contex
 				return it, err
 			}
 			it.ExpectedVersion = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCompanyFilter(ctx context.Context, obj any) (model.CompanyFilter, error) {
+	var it model.CompanyFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"search", "createdAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "search":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Search = data
+		case "createdAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedAt = data
 		}
 	}
 	return it, nil
@@ -19624,7 +19814,7 @@ func (ec *executionContext) unmarshalInputConversationFilter(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ownerId", "projectId", "search"}
+	fieldsInOrder := [...]string{"ownerId", "projectId", "companyId", "search", "createdAt", "updatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19645,6 +19835,13 @@ func (ec *executionContext) unmarshalInputConversationFilter(ctx context.Context
 				return it, err
 			}
 			it.ProjectID = data
+		case "companyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("companyId"))
+			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐCompanyID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CompanyID = data
 		case "search":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -19652,6 +19849,20 @@ func (ec *executionContext) unmarshalInputConversationFilter(ctx context.Context
 				return it, err
 			}
 			it.Search = data
+		case "createdAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedAt = data
+		case "updatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updatedAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdatedAt = data
 		}
 	}
 	return it, nil
@@ -20373,13 +20584,20 @@ func (ec *executionContext) unmarshalInputDocumentFilter(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"projectId", "ownerId", "themeId", "status"}
+	fieldsInOrder := [...]string{"search", "projectId", "ownerId", "companyId", "themeId", "status", "contentType", "createdAt", "updatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
+		case "search":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Search = data
 		case "projectId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("projectId"))
 			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐProjectID(ctx, v)
@@ -20394,6 +20612,13 @@ func (ec *executionContext) unmarshalInputDocumentFilter(ctx context.Context, ob
 				return it, err
 			}
 			it.OwnerID = data
+		case "companyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("companyId"))
+			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐCompanyID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CompanyID = data
 		case "themeId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("themeId"))
 			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐThemeID(ctx, v)
@@ -20408,6 +20633,27 @@ func (ec *executionContext) unmarshalInputDocumentFilter(ctx context.Context, ob
 				return it, err
 			}
 			it.Status = data
+		case "contentType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contentType"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContentType = data
+		case "createdAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedAt = data
+		case "updatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updatedAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdatedAt = data
 		}
 	}
 	return it, nil
@@ -20594,13 +20840,20 @@ func (ec *executionContext) unmarshalInputProjectFilter(ctx context.Context, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ownerId", "themeId"}
+	fieldsInOrder := [...]string{"search", "ownerId", "companyId", "themeId", "archived", "createdAt", "updatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
+		case "search":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Search = data
 		case "ownerId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ownerId"))
 			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐUserID(ctx, v)
@@ -20608,6 +20861,13 @@ func (ec *executionContext) unmarshalInputProjectFilter(ctx context.Context, obj
 				return it, err
 			}
 			it.OwnerID = data
+		case "companyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("companyId"))
+			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐCompanyID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CompanyID = data
 		case "themeId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("themeId"))
 			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐThemeID(ctx, v)
@@ -20615,6 +20875,27 @@ func (ec *executionContext) unmarshalInputProjectFilter(ctx context.Context, obj
 				return it, err
 			}
 			it.ThemeID = data
+		case "archived":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archived"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Archived = data
+		case "createdAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedAt = data
+		case "updatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updatedAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdatedAt = data
 		}
 	}
 	return it, nil
@@ -20772,7 +21053,7 @@ func (ec *executionContext) unmarshalInputThemeFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"search"}
+	fieldsInOrder := [...]string{"search", "companyId", "createdAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -20786,6 +21067,20 @@ func (ec *executionContext) unmarshalInputThemeFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.Search = data
+		case "companyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("companyId"))
+			data, err := ec.unmarshalOID2ᚖdossierᚋmodelᚐCompanyID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CompanyID = data
+		case "createdAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedAt = data
 		}
 	}
 	return it, nil
@@ -20823,6 +21118,43 @@ func (ec *executionContext) unmarshalInputThemeOrder(ctx context.Context, obj an
 				return it, err
 			}
 			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputTimeRange(ctx context.Context, obj any) (model.TimeRange, error) {
+	var it model.TimeRange
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"from", "until"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "until":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("until"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Until = data
 		}
 	}
 	return it, nil
@@ -21305,7 +21637,7 @@ func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj an
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"search", "companyId", "role", "deactivated"}
+	fieldsInOrder := [...]string{"search", "companyId", "role", "deactivated", "createdAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -21340,6 +21672,13 @@ func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj an
 				return it, err
 			}
 			it.Deactivated = data
+		case "createdAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAt"))
+			data, err := ec.unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedAt = data
 		}
 	}
 	return it, nil
@@ -27742,6 +28081,21 @@ func (ec *executionContext) marshalNAuditEntry2ᚖdossierᚋmodelᚐAuditEntry(c
 	return ec._AuditEntry(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNAuditOrder2dossierᚋmodelᚐAuditOrder(ctx context.Context, v any) (model.AuditOrder, error) {
+	res, err := ec.unmarshalInputAuditOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNAuditOrderField2dossierᚋmodelᚐAuditOrderField(ctx context.Context, v any) (model.AuditOrderField, error) {
+	var res model.AuditOrderField
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAuditOrderField2dossierᚋmodelᚐAuditOrderField(ctx context.Context, sel ast.SelectionSet, v model.AuditOrderField) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNBigInt2int64(ctx context.Context, v any) (int64, error) {
 	res, err := model.UnmarshalBigInt(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -28852,13 +29206,13 @@ func (ec *executionContext) marshalNThemeOrderField2dossierᚋmodelᚐThemeOrder
 }
 
 func (ec *executionContext) unmarshalNTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
-	res, err := graphql.UnmarshalTime(v)
+	res, err := model.UnmarshalTime(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNTime2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalTime(v)
+	res := model.MarshalTime(v)
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -29314,6 +29668,14 @@ func (ec *executionContext) marshalOCompany2ᚖdossierᚋmodelᚐCompany(ctx con
 	return ec._Company(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOCompanyFilter2ᚖdossierᚋmodelᚐCompanyFilter(ctx context.Context, v any) (*model.CompanyFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCompanyFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalOConversation2ᚖdossierᚋmodelᚐConversation(ctx context.Context, sel ast.SelectionSet, v *model.Conversation) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -29508,6 +29870,22 @@ func (ec *executionContext) unmarshalOID2ᚖdossierᚋmodelᚐDocumentID(ctx con
 }
 
 func (ec *executionContext) marshalOID2ᚖdossierᚋmodelᚐDocumentID(ctx context.Context, sel ast.SelectionSet, v *model.DocumentID) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOID2ᚖdossierᚋmodelᚐGlobalID(ctx context.Context, v any) (*model.GlobalID, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.GlobalID)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOID2ᚖdossierᚋmodelᚐGlobalID(ctx context.Context, sel ast.SelectionSet, v *model.GlobalID) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -29763,7 +30141,7 @@ func (ec *executionContext) unmarshalOTime2ᚖtimeᚐTime(ctx context.Context, v
 	if v == nil {
 		return nil, nil
 	}
-	res, err := graphql.UnmarshalTime(v)
+	res, err := model.UnmarshalTime(v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -29773,8 +30151,16 @@ func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalTime(*v)
+	res := model.MarshalTime(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx context.Context, v any) (*model.TimeRange, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputTimeRange(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOUser2ᚖdossierᚋmodelᚐUser(ctx context.Context, sel ast.SelectionSet, v *model.User) graphql.Marshaler {
