@@ -41,6 +41,10 @@ func CursorOf(row, field any) string {
 		return projectOrders[field].cursor(row.(*model.Project))
 	case model.DocumentOrderField:
 		return documentOrders[field].cursor(row.(*model.Document))
+	case model.ThemeOrderField:
+		return themeOrders[field].cursor(row.(*model.Theme))
+	case model.ConversationOrderField:
+		return conversationOrders[field].cursor(row.(*model.Conversation))
 	case model.AuditOrderField:
 		return auditOrders[field].cursor(row.(*model.AuditEntry))
 	}

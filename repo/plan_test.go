@@ -199,6 +199,9 @@ func TestPlans(t *testing.T) {
 		}
 	})
 
+	t.Run("many to many", func(t *testing.T) { w.checkTags(t, byDefault, withoutSorts) })
+	t.Run("sessions and accounts", func(t *testing.T) { w.checkPersonal(t, withoutSorts) })
+	t.Run("counts of companies", func(t *testing.T) { w.checkCounts(t, withoutSorts) })
 	t.Run("a search for something rare goes by trigrams", func(t *testing.T) {
 		for index, l := range w.searches() {
 			byDefault.each(t, w.admin, l, l.pages()[:1], func(_, plan string) string {
@@ -239,10 +242,13 @@ func (w planWorld) filteredLists() (all []listing) {
 // searches are searches for something rare, by the index that is to find it.
 func (w planWorld) searches() map[string]listing {
 	company, user, project, document := "ny 4321", "ser19777@", "ct 12345", "bid 123"
+	theme, talk := "eme 4321", "alk 54321"
 	return map[string]listing{
-		"companies_search_idx": w.companyLists(&model.CompanyFilter{Search: &company})[0],
-		"users_search_idx":     w.userLists(&model.UserFilter{Search: &user})[0],
-		"projects_search_idx":  w.projectLists(&model.ProjectFilter{Search: &project})[0],
-		"documents_search_idx": w.documentLists(&model.DocumentFilter{Search: &document})[0],
+		"companies_search_idx":     w.companyLists(&model.CompanyFilter{Search: &company})[0],
+		"users_search_idx":         w.userLists(&model.UserFilter{Search: &user})[0],
+		"projects_search_idx":      w.projectLists(&model.ProjectFilter{Search: &project})[0],
+		"themes_search_idx":        w.themeLists(&model.ThemeFilter{Search: &theme})[0],
+		"conversations_search_idx": w.conversationLists(&model.ConversationFilter{Search: &talk})[0],
+		"documents_search_idx":     w.documentLists(&model.DocumentFilter{Search: &document})[0],
 	}
 }

@@ -24,11 +24,13 @@ type planWorld struct {
 
 // middleRows stand in the middle of their lists.
 type middleRows struct {
-	company  *model.Company
-	user     *model.User
-	project  *model.Project
-	document *model.Document
-	audit    *model.AuditEntry
+	company      *model.Company
+	user         *model.User
+	project      *model.Project
+	document     *model.Document
+	audit        *model.AuditEntry
+	theme        *model.Theme
+	conversation *model.Conversation
 }
 
 // planID is the id of row i of a table in planWorld, in SQL. Ids grow with time, as real ones do.
@@ -46,7 +48,8 @@ func planUUID(kind byte, i int) (id uuid.UUID) {
 // fillStatements add the rows without checks of foreign keys, and make the indexes afterwards, which takes a fifth of the
 // time.
 var fillStatements = []string{
-	"SET session_replication_role = replica", "SET maintenance_work_mem = '128MB'", "ALTER TABLE documents SET UNLOGGED", planID,
+	"SET session_replication_role = replica", "SET maintenance_work_mem = '128MB'", "ALTER TABLE document_themes SET UNLOGGED",
+	"ALTER TABLE documents SET UNLOGGED", planID,
 	`CREATE TEMP TABLE later AS SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
 		FROM pg_index WHERE NOT indisunique AND indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)`,
 	`DO $$ DECLARE i record; BEGIN FOR i IN SELECT * FROM later LOOP EXECUTE 'DROP INDEX ' || i.name; END LOOP; END $$`,
@@ -73,6 +76,9 @@ var fillStatements = []string{
 		SELECT plan_id('e0', i), company_of(i), CASE WHEN i % 9973 = 0 THEN 'USER_DELETED' ELSE 'USER_UPDATED' END,
 			plan_id('a0', i % 20000), 'user', plan_id('a0', i % 20000), now() - (50000 - i) * interval '1 minute'
 		FROM generate_series(0, 49999) i`,
+}
+
+var indexStatements = []string{
 	`DO $$ DECLARE i record; BEGIN FOR i IN SELECT * FROM later LOOP EXECUTE i.definition; END LOOP; END $$`,
 	"ANALYZE",
 }
@@ -82,7 +88,7 @@ func newPlanWorld(t testing.TB) planWorld {
 	w := planWorld{DB: pgtest.New(t)}
 	conn := must[*sql.Conn](t)(w.Pool.Conn(t.Context()))
 	defer conn.Close()
-	for _, statement := range fillStatements {
+	for _, statement := range slices.Concat(fillStatements, tagStatements, indexStatements) {
 		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
 			t.Fatalf("%v\n%s", err, statement)
 		}
@@ -95,11 +101,13 @@ func newPlanWorld(t testing.TB) planWorld {
 	w.big, w.small = manager(0), manager(4001)
 	r, ctx := w.Store.System(), t.Context()
 	w.middle = middleRows{
-		company:  must[[]*model.Company](t)(r.CompaniesByIDs(ctx, []model.CompanyID{model.CompanyID(planUUID(0xc0, 2500))}))[0],
-		user:     must[[]*model.User](t)(r.UsersByIDs(ctx, []model.UserID{model.UserID(planUUID(0xa0, 10000))}))[0],
-		project:  must[[]*model.Project](t)(r.ProjectsByIDs(ctx, []model.ProjectID{model.ProjectID(planUUID(0xb0, 15000))}))[0],
-		document: must[[]*model.Document](t)(r.DocumentsByIDs(ctx, []model.DocumentID{model.DocumentID(planUUID(0xd0, 300001))}))[0],
-		audit:    must[[]*model.AuditEntry](t)(r.AuditEntriesByIDs(ctx, []model.AuditID{model.AuditID(planUUID(0xe0, 25000))}))[0],
+		company:      must[[]*model.Company](t)(r.CompaniesByIDs(ctx, []model.CompanyID{model.CompanyID(planUUID(0xc0, 2500))}))[0],
+		user:         must[[]*model.User](t)(r.UsersByIDs(ctx, []model.UserID{model.UserID(planUUID(0xa0, 10000))}))[0],
+		project:      must[[]*model.Project](t)(r.ProjectsByIDs(ctx, []model.ProjectID{model.ProjectID(planUUID(0xb0, 15000))}))[0],
+		document:     must[[]*model.Document](t)(r.DocumentsByIDs(ctx, []model.DocumentID{model.DocumentID(planUUID(0xd0, 300001))}))[0],
+		audit:        must[[]*model.AuditEntry](t)(r.AuditEntriesByIDs(ctx, []model.AuditID{model.AuditID(planUUID(0xe0, 25000))}))[0],
+		theme:        must[[]*model.Theme](t)(r.ThemesByIDs(ctx, []model.ThemeID{model.ThemeID(planUUID(0xf0, 5001))}))[0],
+		conversation: must[[]*model.Conversation](t)(r.ConversationsByIDs(ctx, []model.ConversationID{model.ConversationID(planUUID(0x90, 30001))}))[0],
 	}
 	return w
 }
@@ -113,7 +121,8 @@ type listing struct {
 
 // everyList is all lists in all their orders.
 func (w planWorld) everyList() []listing {
-	return slices.Concat(w.companyLists(nil), w.userLists(nil), w.projectLists(nil), w.documentLists(nil), w.auditLists(nil))
+	return slices.Concat(w.companyLists(nil), w.userLists(nil), w.projectLists(nil), w.documentLists(nil), w.auditLists(nil),
+		w.themeLists(nil), w.conversationLists(nil))
 }
 
 func (w planWorld) auditLists(f *model.AuditFilter) []listing {
