@@ -64,7 +64,7 @@ func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*d
 		db.close()
 		return nil, fmt.Errorf("POSTGRES_URL: %w", err)
 	}
-	db.store = repo.New(db.pool, bun.QueryHook(telemetry.QueryLog{
+	db.store = repo.New(db.pool, telemetry.StatementHook{}, bun.QueryHook(telemetry.QueryLog{
 		Logger: logger, All: c.LogQueries, Failed: c.DebugDB, Slow: c.SlowQuery, ShowValues: c.IsDevelopment(),
 	}))
 	return db, nil

@@ -106,6 +106,7 @@ func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server 
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
 			Store: db.store, Sessions: sessions, Logger: logger,
 			Limits: graph.DefaultLimits, Timeout: graph.DefaultTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
+			Traceable: c.IsDevelopment(),
 		})),
 		Authenticate:   sessions.Viewer,
 		Readiness:      db.readiness,

@@ -28,7 +28,7 @@ func (f auditFields) Company(ctx context.Context, a *model.AuditEntry) (*model.C
 
 // Subject takes a statement for each entity that the entries are about.
 func (f auditFields) Subject(ctx context.Context, a *model.AuditEntry) (model.Node, error) {
-	return optional(auditSubject.load(ctx, a, func([]model.AuditID) (map[model.AuditID]model.Node, error) {
+	return optional(auditSubject.load(ctx, a, func(ctx context.Context, _ []model.AuditID) (map[model.AuditID]model.Node, error) {
 		rows := batchOf(a).Rows
 		ids := make([]model.GlobalID, len(rows))
 		for i, row := range rows {

@@ -28,7 +28,7 @@ func (f companyFields) Users(
 	filter *model.UserFilter, orderBy model.UserOrder,
 ) (*model.UserConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return companyUsers.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.UserConnection, error) {
+	return companyUsers.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.UserConnection, error) {
 		return f.as(ctx).UsersByCompany(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -38,7 +38,7 @@ func (f companyFields) Projects(
 	filter *model.ProjectFilter, orderBy model.ProjectOrder,
 ) (*model.ProjectConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return companyProjects.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.ProjectConnection, error) {
+	return companyProjects.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.ProjectConnection, error) {
 		return f.as(ctx).ProjectsByCompany(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -48,8 +48,52 @@ func (f companyFields) Documents(
 	filter *model.DocumentFilter, orderBy model.DocumentOrder,
 ) (*model.DocumentConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return companyDocuments.load(ctx, c, func(ids []model.CompanyID) (map[model.CompanyID]*model.DocumentConnection, error) {
+	return companyDocuments.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.DocumentConnection, error) {
 		return f.as(ctx).DocumentsByCompany(ctx, ids, page, filter, orderBy)
+	})
+}
+
+func (f companyFields) Themes(
+	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
+	filter *model.ThemeFilter, orderBy model.ThemeOrder,
+) (*model.ThemeConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return companyThemes.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.ThemeConnection, error) {
+		return f.as(ctx).ThemesByCompany(ctx, ids, page, filter, orderBy)
+	})
+}
+
+func (f companyFields) Conversations(
+	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
+	filter *model.ConversationFilter, orderBy model.ConversationOrder,
+) (*model.ConversationConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return companyConversations.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]*model.ConversationConnection, error) {
+		return f.as(ctx).ConversationsByCompany(ctx, ids, page, filter, orderBy)
+	})
+}
+
+func (f companyFields) UserCount(ctx context.Context, c *model.Company) (int32, error) {
+	return companyUserCount.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]int32, error) {
+		return f.as(ctx).UserCountsByCompany(ctx, ids)
+	})
+}
+
+func (f companyFields) ProjectCount(ctx context.Context, c *model.Company) (int32, error) {
+	return companyProjectCount.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]int32, error) {
+		return f.as(ctx).ProjectCountsByCompany(ctx, ids)
+	})
+}
+
+func (f companyFields) DocumentCount(ctx context.Context, c *model.Company) (int32, error) {
+	return companyDocumentCount.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]int32, error) {
+		return f.as(ctx).DocumentCountsByCompany(ctx, ids)
+	})
+}
+
+func (f companyFields) DocumentCountByStatus(ctx context.Context, c *model.Company) ([]*model.DocumentStatusCount, error) {
+	return companyDocumentCountByStatus.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID][]*model.DocumentStatusCount, error) {
+		return f.as(ctx).DocumentStatusCountsByCompany(ctx, ids)
 	})
 }
 

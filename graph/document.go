@@ -35,6 +35,16 @@ func (f documentFields) Company(ctx context.Context, d *model.Document) (*model.
 	return required(documentCompany.load(ctx, f.as(ctx), d))
 }
 
+func (f documentFields) Themes(
+	ctx context.Context, d *model.Document, first *int32, after *string, last *int32, before *string,
+	filter *model.ThemeFilter, orderBy model.ThemeOrder,
+) (*model.ThemeConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return documentThemes.load(ctx, d, func(ctx context.Context, ids []model.DocumentID) (map[model.DocumentID]*model.ThemeConnection, error) {
+		return f.as(ctx).ThemesByDocument(ctx, ids, page, filter, orderBy)
+	})
+}
+
 type documentMutations struct{ store *repo.Store }
 
 func (m documentMutations) CreateDocument(

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -28,6 +29,7 @@ type Config struct {
 
 	Explorable bool // introspection, and suggestions in errors
 	LogValues  bool // errors of the database are logged with the values that they quote
+	Traceable  bool // whoever asks is told what SQL was sent
 }
 
 // DefaultTimeout is how long an operation may take.
@@ -50,17 +52,20 @@ func (c shortQueries) Add(ctx context.Context, query string, doc *ast.QueryDocum
 	}
 }
 
+// gqlparser knows @defer for servers that answer in parts. This one does not, and would leave the parts out. All handlers
+// of a process share the parsed schema.
+var withoutDefer sync.Once
+
 // NewHandler makes the handler of /graphql.
 func NewHandler(c Config) http.Handler {
 	schema := exec.NewExecutableSchema(exec.Config{
 		Resolvers:  root{c.Store, c.Sessions},
 		Directives: exec.DirectiveRoot{Access: access},
 	})
-	// gqlparser knows @defer for servers that answer in parts. This one does not, and would leave the parts out.
-	delete(schema.Schema().Directives, "defer")
+	withoutDefer.Do(func() { delete(schema.Schema().Directives, "defer") })
 	cache := shortQueries{lru.New[*ast.QueryDocument](queriesCached)}
 	server := handler.New(schema)
-	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes})
+	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes, traceable: c.Traceable})
 	server.SetQueryCache(cache)
 	server.SetParserTokenLimit(c.Limits.Tokens)
 	server.SetDisableSuggestion(!c.Explorable)

@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"dossier/internal/fault"
+	"dossier/internal/telemetry"
 	"dossier/model"
 )
 
@@ -104,6 +105,7 @@ func (l *limiter) MutateOperationContext(ctx context.Context, op *graphql.Operat
 		return gqlerror.Wrap(err)
 	}
 	cost := complexity.Calculate(ctx, priced{l.schema}, op.Operation, op.Variables)
+	telemetry.RequestFrom(ctx).SetCost(cost, l.limits.Complexity)
 	if cost > l.limits.Complexity {
 		return gqlerror.Wrap(fault.Exceeded("complexity", l.limits.Complexity, cost))
 	}
@@ -177,8 +179,9 @@ func (p priced) Complexity(
 
 // fixedCosts are what fields cost that compute a hash of a password, in 64 MiB and some 100 ms: one request does few.
 var fixedCosts = map[string]int{
-	"Mutation.signIn":     30_000,
-	"Mutation.createUser": 10_000,
+	"Mutation.signIn":           30_000,
+	"Mutation.createUser":       10_000,
+	"Mutation.acceptInvitation": 10_000,
 }
 
 // longestList is the length of the longest list among the values, at least 1.

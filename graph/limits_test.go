@@ -65,12 +65,14 @@ func TestLimits(t *testing.T) {
 		"complexity of hashing": {`mutation {` + repeat(` signIn(input: {email: "x", password: "x"}) { token }`, 1) +
 			` b: signIn(input: {email: "x", password: "x"}) { token } c: signIn(input: {email: "x", password: "x"}) { token }
 			d: signIn(input: {email: "x", password: "x"}) { token } }`, "complexity"},
-		"a long list in a filter": {`{ documents(filter: {status: [` + repeat("READY ", 9) + `]}) { nodes { id } } }`, "input"},
-		"a long list of actions":  {`{ auditLog(filter: {actions: [` + repeat("USER_CREATED ", 17) + `]}) { nodes { id } } }`, "input"},
-		"@defer":                  {`{ me { id ... @defer { company { name } } } }`, "validation"},
-		"ids":                     {`{ nodes(ids: [` + ids + `]) { id } }`, "nodes"},
-		"complexity of ids":       {`{ nodes(ids: [` + ids + `]) { ... on Company { users(first: 100) { nodes { projects(first: 10) { nodes { id } } } } } } }`, "complexity"},
-		"not over any limit":      {`{ companies(first: 100) { nodes { users(first: 100) { nodes { id name } } } } }`, ""},
+		"complexity of accepting":         {`mutation {` + numbered(10, ` a%d: acceptInvitation(input: {token: "x", password: "long enough"}) { token }`) + `}`, "complexity"},
+		"accepting as often as described": {`mutation {` + numbered(9, ` a%d: acceptInvitation(input: {token: "x", password: "long enough"}) { token }`) + `}`, ""},
+		"a long list in a filter":         {`{ documents(filter: {status: [` + repeat("READY ", 9) + `]}) { nodes { id } } }`, "input"},
+		"a long list of actions":          {`{ auditLog(filter: {actions: [` + repeat("USER_CREATED ", 100) + `]}) { nodes { id } } }`, "input"},
+		"@defer":                          {`{ me { id ... @defer { company { name } } } }`, "validation"},
+		"ids":                             {`{ nodes(ids: [` + ids + `]) { id } }`, "nodes"},
+		"complexity of ids":               {`{ nodes(ids: [` + ids + `]) { ... on Company { users(first: 100) { nodes { projects(first: 10) { nodes { id } } } } } } }`, "complexity"},
+		"not over any limit":              {`{ companies(first: 100) { nodes { users(first: 100) { nodes { id name } } } } }`, ""},
 	} {
 		started := time.Now()
 		answer := client.Do(t, c.query)
@@ -105,6 +107,15 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %.300s", name, answer.Body)
 		}
 	}
+}
+
+// numbered repeats a text with the numbers from 0.
+func numbered(n int, format string) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, format, i)
+	}
+	return text.String()
 }
 
 func TestBodyLimit(t *testing.T) {

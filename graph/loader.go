@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -10,6 +11,7 @@ import (
 	"github.com/graph-gophers/dataloader/v7"
 
 	"dossier/internal/fault"
+	"dossier/internal/telemetry"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -38,10 +40,11 @@ func (f *one[P, K, T]) load(ctx context.Context, reader repo.Reader, row *P) (*T
 	}
 	batch := batchOf(row)
 	loader := batch.Memo(f, func() any {
-		return newLoader(ctx, f.name, keysOf(batch.Rows, f.key), func(keys []K) (map[K]*T, error) {
-			found, err := f.read(reader, ctx, keys)
-			return index(found, f.id), err
-		})
+		return newLoader(ctx, f.name, len(batch.Rows), keysOf(batch.Rows, f.key),
+			func(ctx context.Context, keys []K) (map[K]*T, error) {
+				found, err := f.read(reader, ctx, keys)
+				return index(found, f.id), err
+			})
 	})
 	return loader.(*dataloader.Loader[K, *T]).Load(ctx, *key)()
 }
@@ -53,9 +56,9 @@ type many[P any, K model.ID, V any] struct {
 	key  func(*P) K
 }
 
-// load gives the row's value, read by a function that is given the keys of all rows of the batch.
+// load gives the row's value, read by a function that is given the keys of all rows of the batch, and the batch's context.
 func (f *many[P, K, V]) load(
-	ctx context.Context, row *P, read func(keys []K) (map[K]V, error),
+	ctx context.Context, row *P, read func(ctx context.Context, keys []K) (map[K]V, error),
 ) (V, error) {
 	batch := batchOf(row)
 	// A field of the query's text has one set of arguments: together with the relation it tells the loads apart.
@@ -66,7 +69,7 @@ func (f *many[P, K, V]) load(
 			k := f.key(row)
 			return &k
 		}
-		return newLoader(ctx, f.name, keysOf(batch.Rows, key), read)
+		return newLoader(ctx, f.name, len(batch.Rows), keysOf(batch.Rows, key), read)
 	})
 	return loader.(*dataloader.Loader[K, V]).Load(ctx, f.key(row))()
 }
@@ -100,13 +103,15 @@ func required[T any](value T, err error) (T, error) {
 // loaderWaitMax is never waited for: the batch is full before. The dataloader wants a number.
 const loaderWaitMax = time.Minute
 
-// newLoader makes a dataloader for exactly these distinct keys and queues all of them, which dispatches the batch. Its
-// context is the operation's: gqlgen derives the contexts of fields by adding values only.
+// newLoader makes a dataloader for exactly these distinct keys of so many parents and queues all of them, which dispatches
+// the batch. The batch's context ends with the operation's: gqlgen derives the contexts of fields by adding values only.
 func newLoader[K comparable, V any](
-	ctx context.Context, name string, keys []K, read func([]K) (map[K]V, error),
+	ctx context.Context, name string, parents int, keys []K, read func(context.Context, []K) (map[K]V, error),
 ) *dataloader.Loader[K, V] {
 	batch := func(_ context.Context, keys []K) (results []*dataloader.Result[V]) {
-		found, err := readSafely(name, keys, read)
+		ctx, end := telemetry.StartBatch(ctx, cmp.Or(fieldName(ctx), name), parents, len(keys))
+		defer end()
+		found, err := readSafely(ctx, name, keys, read)
 		results = make([]*dataloader.Result[V], len(keys))
 		for i, key := range keys {
 			results[i] = resultOf(name, found, key, err)
@@ -137,13 +142,27 @@ func resultOf[K comparable, V any](name string, found map[K]V, key K, err error)
 
 // readSafely turns a panic into an error. The dataloader's own recovery would take the keys out of its cache, and then
 // the next load would wait for a batch that never gets full.
-func readSafely[K comparable, V any](name string, keys []K, read func([]K) (map[K]V, error)) (found map[K]V, err error) {
+func readSafely[K comparable, V any](
+	ctx context.Context, name string, keys []K, read func(context.Context, []K) (map[K]V, error),
+) (found map[K]V, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("load %s: panic: %v\n%s", name, r, debug.Stack())
 		}
 	}()
-	return read(keys)
+	return read(ctx, keys)
+}
+
+// fieldName is the type and the name of the field that a context is of, "" outside of one.
+func fieldName(ctx context.Context) string {
+	field := graphql.GetFieldContext(ctx)
+	for field != nil && field.Field.Field == nil { // the element of a list
+		field = field.Parent
+	}
+	if field == nil {
+		return ""
+	}
+	return field.Object + "." + field.Field.Name
 }
 
 // keysOf gives the distinct keys of the rows, in the order of the rows.

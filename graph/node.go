@@ -42,11 +42,15 @@ func (q nodeQueries) Nodes(ctx context.Context, ids []*model.GlobalID) ([]model.
 
 // nodeReaders reads the rows of each entity that is a Node, by the prefix of its ids.
 var nodeReaders = map[string]func(context.Context, repo.Reader, []model.GlobalID) ([]model.Node, error){
-	model.CompanyID{}.Global().Prefix:  nodesBy(repo.Reader.CompaniesByIDs),
-	model.UserID{}.Global().Prefix:     nodesBy(repo.Reader.UsersByIDs),
-	model.ProjectID{}.Global().Prefix:  nodesBy(repo.Reader.ProjectsByIDs),
-	model.DocumentID{}.Global().Prefix: nodesBy(repo.Reader.DocumentsByIDs),
-	model.AuditID{}.Global().Prefix:    nodesBy(repo.Reader.AuditEntriesByIDs),
+	model.CompanyID{}.Global().Prefix:      nodesBy(repo.Reader.CompaniesByIDs),
+	model.UserID{}.Global().Prefix:         nodesBy(repo.Reader.UsersByIDs),
+	model.ProjectID{}.Global().Prefix:      nodesBy(repo.Reader.ProjectsByIDs),
+	model.DocumentID{}.Global().Prefix:     nodesBy(repo.Reader.DocumentsByIDs),
+	model.ThemeID{}.Global().Prefix:        nodesBy(repo.Reader.ThemesByIDs),
+	model.ConversationID{}.Global().Prefix: nodesBy(repo.Reader.ConversationsByIDs),
+	model.AuditID{}.Global().Prefix:        nodesBy(repo.Reader.AuditEntriesByIDs),
+	model.SessionID{}.Global().Prefix:      nodesBy(repo.Reader.SessionsByIDs),
+	model.AccountID{}.Global().Prefix:      nodesBy(repo.Reader.AccountsByIDs),
 }
 
 // readNodes reads rows of any entities, a statement for each entity. Ids of nothing visible are left out.

@@ -36,14 +36,34 @@ func (f projectFields) Documents(
 	filter *model.DocumentFilter, orderBy model.DocumentOrder,
 ) (*model.DocumentConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return projectDocuments.load(ctx, p, func(ids []model.ProjectID) (map[model.ProjectID]*model.DocumentConnection, error) {
+	return projectDocuments.load(ctx, p, func(ctx context.Context, ids []model.ProjectID) (map[model.ProjectID]*model.DocumentConnection, error) {
 		return f.as(ctx).DocumentsByProject(ctx, ids, page, filter, orderBy)
 	})
 }
 
 func (f projectFields) DocumentCount(ctx context.Context, p *model.Project) (int32, error) {
-	return projectDocumentCount.load(ctx, p, func(ids []model.ProjectID) (map[model.ProjectID]int32, error) {
+	return projectDocumentCount.load(ctx, p, func(ctx context.Context, ids []model.ProjectID) (map[model.ProjectID]int32, error) {
 		return f.as(ctx).DocumentCountsByProject(ctx, ids)
+	})
+}
+
+func (f projectFields) Themes(
+	ctx context.Context, p *model.Project, first *int32, after *string, last *int32, before *string,
+	filter *model.ThemeFilter, orderBy model.ThemeOrder,
+) (*model.ThemeConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return projectThemes.load(ctx, p, func(ctx context.Context, ids []model.ProjectID) (map[model.ProjectID]*model.ThemeConnection, error) {
+		return f.as(ctx).ThemesByProject(ctx, ids, page, filter, orderBy)
+	})
+}
+
+func (f projectFields) Conversations(
+	ctx context.Context, p *model.Project, first *int32, after *string, last *int32, before *string,
+	filter *model.ConversationFilter, orderBy model.ConversationOrder,
+) (*model.ConversationConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return projectConversations.load(ctx, p, func(ctx context.Context, ids []model.ProjectID) (map[model.ProjectID]*model.ConversationConnection, error) {
+		return f.as(ctx).ConversationsByProject(ctx, ids, page, filter, orderBy)
 	})
 }
 
@@ -77,6 +97,7 @@ func (m projectMutations) DeleteProject(
 	if gone != nil {
 		payload.DeletedProjectID = &in.ID
 		payload.DeletedDocumentCount, payload.KeptDocumentCount = gone.DocumentsDeleted, gone.DocumentsKept
+		payload.KeptConversationCount = gone.ConversationsKept
 	}
 	return payload, err
 }

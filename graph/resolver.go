@@ -25,6 +25,8 @@ type queries struct {
 	userQueries
 	projectQueries
 	documentQueries
+	themeQueries
+	conversationQueries
 	auditQueries
 }
 
@@ -32,27 +34,37 @@ type mutations struct {
 	sessionMutations
 	companyMutations
 	userMutations
+	accessMutations
+	accountMutations
 	projectMutations
 	documentMutations
+	themeMutations
+	conversationMutations
 }
 
 // Query resolves the fields of Query.
 func (r root) Query() exec.QueryResolver {
 	as := reading{r.store}
-	return queries{nodeQueries{as}, companyQueries{as}, userQueries{as}, projectQueries{as}, documentQueries{as}, auditQueries{as}}
+	return queries{nodeQueries{as}, companyQueries{as}, userQueries{as}, projectQueries{as}, documentQueries{as},
+		themeQueries{as}, conversationQueries{as}, auditQueries{as}}
 }
 
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
-		projectMutations{r.store}, documentMutations{r.store}}
+		accessMutations{r.store}, accountMutations{r.store}, projectMutations{r.store}, documentMutations{r.store},
+		themeMutations{r.store}, conversationMutations{r.store}}
 }
 
-func (r root) Company() exec.CompanyResolver       { return companyFields{reading{r.store}} }
-func (r root) User() exec.UserResolver             { return userFields{reading{r.store}} }
-func (r root) Project() exec.ProjectResolver       { return projectFields{reading{r.store}} }
-func (r root) Document() exec.DocumentResolver     { return documentFields{reading{r.store}} }
-func (r root) AuditEntry() exec.AuditEntryResolver { return auditFields{reading{r.store}} }
+func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}} }
+func (r root) User() exec.UserResolver                 { return userFields{reading{r.store}} }
+func (r root) Project() exec.ProjectResolver           { return projectFields{reading{r.store}} }
+func (r root) Document() exec.DocumentResolver         { return documentFields{reading{r.store}} }
+func (r root) Theme() exec.ThemeResolver               { return themeFields{reading{r.store}} }
+func (r root) Conversation() exec.ConversationResolver { return conversationFields{reading{r.store}} }
+func (r root) AuditEntry() exec.AuditEntryResolver     { return auditFields{reading{r.store}} }
+func (r root) Session() exec.SessionResolver           { return sessionFields{reading{r.store}} }
+func (r root) Account() exec.AccountResolver           { return accountFields{reading{r.store}} }
 
 // reading is what fields need that read.
 type reading struct {

@@ -7,18 +7,47 @@ import (
 	"dossier/internal/auth"
 	"dossier/internal/fault"
 	"dossier/model"
+	"dossier/repo"
 )
+
+type sessionFields struct{ reading }
+
+func (f sessionFields) Current(ctx context.Context, s *model.Session) (bool, error) {
+	return s.ID == model.ViewerFrom(ctx).SessionID, nil
+}
+
+func (f sessionFields) User(ctx context.Context, s *model.Session) (*model.User, error) {
+	return required(sessionUser.load(ctx, f.as(ctx), s))
+}
 
 type sessionMutations struct{ sessions auth.Sessions }
 
 func (m sessionMutations) SignIn(ctx context.Context, in model.SignInInput) (*model.SignInPayload, error) {
 	signedIn, err := m.sessions.SignIn(ctx, in, auth.ClientFrom(ctx))
-	payload := &model.SignInPayload{UserErrors: []model.UserError{}}
-	if errors.Is(err, auth.ErrWrongCredentials) { // elsewhere UNAUTHENTICATED is an error: here the input is to blame
-		payload.UserErrors = []model.UserError{
-			{Code: model.ErrorCode(fault.Unauthenticated), Message: auth.ErrWrongCredentials.Message}}
-		return payload, nil
+	return signInPayload(ctx, signedIn, err, auth.ErrWrongCredentials)
+}
+
+func (m sessionMutations) AcceptInvitation(
+	ctx context.Context, in model.AcceptInvitationInput,
+) (*model.AcceptInvitationPayload, error) {
+	if err := in.Validate(); err != nil {
+		return signInPayload(ctx, nil, err, nil)
 	}
+	signedIn, err := m.sessions.AcceptInvitation(ctx, in, auth.ClientFrom(ctx))
+	return signInPayload(ctx, signedIn, err, repo.ErrNoInvitation)
+}
+
+// signInPayload makes whoever signed in the viewer of the rest of the request. Elsewhere UNAUTHENTICATED is an error; as
+// the refusal of what the input has for a credential it is a user error.
+func signInPayload(
+	ctx context.Context, signedIn *auth.SignedIn, err error, refusal *fault.Error,
+) (*model.SignInPayload, error) {
+	if refusal != nil && errors.Is(err, refusal) {
+		return &model.SignInPayload{UserErrors: []model.UserError{
+			{Code: model.ErrorCode(refusal.Code), Message: refusal.Message}}}, nil
+	}
+	userErrors, err := splitUserErrors(err)
+	payload := &model.SignInPayload{UserErrors: userErrors}
 	if signedIn != nil {
 		payload.Token, payload.ExpiresAt, payload.User = &signedIn.Token, &signedIn.Expires, signedIn.User
 		model.Become(ctx, signedIn.Viewer)
@@ -32,4 +61,24 @@ func (m sessionMutations) SignOut(ctx context.Context) (*model.SignOutPayload, e
 		model.Become(ctx, model.Viewer{})
 	}
 	return &model.SignOutPayload{SignedOut: signedOut, UserErrors: []model.UserError{}}, err
+}
+
+func (m sessionMutations) EndSession(ctx context.Context, in model.EndSessionInput) (*model.EndSessionPayload, error) {
+	ended, userErrors, err := mutate(ctx, m.sessions.Store, in, func(ctx context.Context, tx *repo.Tx) (*model.SessionID, error) {
+		return &in.ID, tx.EndSession(ctx, in)
+	})
+	if ended != nil && *ended == model.ViewerFrom(ctx).SessionID {
+		model.Become(ctx, model.Viewer{})
+	}
+	return &model.EndSessionPayload{EndedSessionID: ended, UserErrors: userErrors}, err
+}
+
+func (m sessionMutations) EndSessions(ctx context.Context, in model.EndSessionsInput) (*model.EndSessionsPayload, error) {
+	ended, userErrors, err := mutate(ctx, m.sessions.Store, in, func(ctx context.Context, tx *repo.Tx) (int32, error) {
+		return tx.EndSessions(ctx, in)
+	})
+	if ended > 0 && !in.KeepCurrent && in.UserID == model.ViewerFrom(ctx).UserID {
+		model.Become(ctx, model.Viewer{})
+	}
+	return &model.EndSessionsPayload{EndedSessionCount: ended, UserErrors: userErrors}, err
 }

@@ -83,6 +83,9 @@ func TestStatementsOf(t *testing.T) {
 	w := newWorld(t)
 	project := w.Projects(t, w.member, 3)[0]
 	w.Documents(t, w.member, project, 3)
+	w.Account(t, w.member, "google")
+	w.Account(t, w.manager, "google")
+	w.Token(t, w.member)
 	client := w.As(t, w.manager)
 	for query, want := range map[string]int{
 		`{ me { name } }`:                                                      1,
@@ -98,6 +101,9 @@ func TestStatementsOf(t *testing.T) {
 		`{ users { nodes { company { users { nodes { company { name } } } } } } }`:                                   4,
 		`{ a: users { nodes { id } } b: users { nodes { id } } }`:                                                    2,
 		`{ documents { nodes { project { owner { name } } owner { name } } } }`:                                      4,
+		`{ users { nodes { sessions { nodes { current user { name } } } } } }`:                                       3,
+		`{ users { nodes { sessions { totalCount } accounts { totalCount nodes { user { name } } } } } }`:            6,
+		`{ users { nodes { invitation { expiresAt } deactivatedAt } } }`:                                             2,
 		`{ auditLog(first: 5) { nodes { actor { name } company { name } } } }`:                                       3,
 	} {
 		w.SQL.Reset()

@@ -15,16 +15,30 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 	w := newWorld(t)
 	foreignProject := w.Projects(t, w.stranger, 1)[0]
 	foreignDocument := w.Documents(t, w.stranger, foreignProject, 1)[0]
+	foreignTheme := theme(t, w.As(t, w.stranger), "Foreign")
+	foreignConversation := w.As(t, w.stranger).Query(t, `mutation { createConversation(input: {title: "t"}) { conversation { id } } }`).
+		Text("createConversation.conversation.id")
 	foreignAudit := w.As(t, w.stranger).Query(t, `{ auditLog(first: 1) { nodes { id } } }`).Text("auditLog.nodes.0.id")
 	own := w.Projects(t, w.member, 1)[0]
 	ownDocument := w.Documents(t, w.member, own, 1)[0]
+	ownTheme := theme(t, w.As(t, w.manager), "Own")
+	ownConversation := w.As(t, w.member).Query(t, `mutation { createConversation(input: {title: "t"}) { conversation { id } } }`).
+		Text("createConversation.conversation.id")
+
+	foreignAccount := w.Account(t, w.stranger, "google")
+	foreignSession := w.sessionID(t, w.Token(t, w.stranger))
+	w.Invite(t, w.stranger)
 
 	ids := map[string]struct{ foreign, missing string }{
-		"company":  {w.other.ID.String(), model.NewID[model.CompanyID]().String()},
-		"user":     {w.stranger.ID.String(), model.NewID[model.UserID]().String()},
-		"project":  {foreignProject.ID.String(), model.NewID[model.ProjectID]().String()},
-		"document": {foreignDocument.ID.String(), model.NewID[model.DocumentID]().String()},
-		"audit":    {foreignAudit, model.NewID[model.AuditID]().String()},
+		"company":      {w.other.ID.String(), model.NewID[model.CompanyID]().String()},
+		"user":         {w.stranger.ID.String(), model.NewID[model.UserID]().String()},
+		"project":      {foreignProject.ID.String(), model.NewID[model.ProjectID]().String()},
+		"document":     {foreignDocument.ID.String(), model.NewID[model.DocumentID]().String()},
+		"theme":        {foreignTheme, model.NewID[model.ThemeID]().String()},
+		"conversation": {foreignConversation, model.NewID[model.ConversationID]().String()},
+		"audit":        {foreignAudit, model.NewID[model.AuditID]().String()},
+		"session":      {foreignSession, model.NewID[model.SessionID]().String()},
+		"account":      {foreignAccount.ID.String(), model.NewID[model.AccountID]().String()},
 	}
 	queries := map[string][]string{
 		"company": {
@@ -33,18 +47,34 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 			`{ projects(filter: {companyId: "%s"}) { totalCount nodes { id } } documents(filter: {companyId: "%s"}) { totalCount nodes { id } } }`,
 			`{ me { company { projects(filter: {companyId: "%s"}) { totalCount } documents(filter: {companyId: "%s"}) { totalCount } } } }`,
 			`{ auditLog(filter: {companyId: "%s"}) { totalCount nodes { id } } }`,
+			`mutation { createTheme(input: {companyId: "%s", name: "n"}) { theme { id } userErrors { code field message } } }`,
 			`mutation { updateCompany(input: {id: "%s", name: "x"}) { company { id } userErrors { code field message } } }`,
 			`mutation { deleteCompany(input: {id: "%s"}) { deletedCompanyId userErrors { code field message } } }`,
 			`mutation { createUser(input: {companyId: "%s", name: "n", email: "n@x.example"}) { user { id } userErrors { code field message } } }`,
+			`mutation { inviteUser(input: {companyId: "%s", name: "n", email: "n@x.example"}) { user { id } userErrors { code field message } } }`,
 			`mutation { transferUser(input: {userId: "` + w.member.ID.String() + `", companyId: "%s"}) { user { id } userErrors { code field message } } }`,
+		},
+		"session": {
+			`mutation { endSession(input: {id: "%s"}) { endedSessionId userErrors { code field message } } }`,
+		},
+		"account": {
+			`mutation { unlinkAccount(input: {id: "%s"}) { unlinkedAccountId userErrors { code field message } } }`,
 		},
 		"user": {
 			`{ user(id: "%s") { name } }`,
 			`{ projects(filter: {ownerId: "%s"}) { totalCount nodes { id } } }`,
 			`{ documents(filter: {ownerId: "%s"}) { totalCount nodes { id } } }`,
 			`{ auditLog(filter: {actorId: "%s"}) { totalCount nodes { id } } }`,
+			`{ conversations(filter: {ownerId: "%s"}) { totalCount nodes { id } } }`,
+			`mutation { createConversation(input: {ownerId: "%s", title: "t"}) { conversation { id } userErrors { code field message } } }`,
 			`{ me { company { projects(filter: {ownerId: "%s"}) { totalCount } documents(filter: {ownerId: "%s"}) { totalCount } } } }`,
 			`mutation { updateUser(input: {id: "%s", name: "x"}) { user { id } userErrors { code field message } } }`,
+			`mutation { changeUserRole(input: {userId: "%s", role: MEMBER}) { user { id } userErrors { code field message } } }`,
+			`mutation { deactivateUser(input: {userId: "%s"}) { user { id } userErrors { code field message } } }`,
+			`mutation { reactivateUser(input: {userId: "%s"}) { user { id } userErrors { code field message } } }`,
+			`mutation { renewInvitation(input: {userId: "%s"}) { user { id } token userErrors { code field message } } }`,
+			`mutation { endSessions(input: {userId: "%s"}) { endedSessionCount userErrors { code field message } } }`,
+			`mutation { endSessions(input: {userId: "%s", keepCurrent: false}) { endedSessionCount userErrors { code field message } } }`,
 			`mutation { deleteUser(input: {id: "%s"}) { deletedUserId userErrors { code field message } } }`,
 			`mutation { deleteUser(input: {id: "` + w.member.ID.String() + `", newOwnerId: "%s"}) { deletedUserId userErrors { code field message } } }`,
 			`mutation { createProject(input: {ownerId: "%s", name: "n", clientName: "c"}) { project { id } userErrors { code field message } } }`,
@@ -55,6 +85,11 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		},
 		"project": {
 			`{ project(id: "%s") { name } }`,
+			`{ conversations(filter: {projectId: "%s"}) { totalCount nodes { id } } }`,
+			`mutation { createConversation(input: {projectId: "%s", title: "t"}) { conversation { id } userErrors { code field message } } }`,
+			`mutation { updateConversation(input: {id: "` + ownConversation + `", projectId: "%s"}) { conversation { id } userErrors { code field message } } }`,
+			`mutation { attachThemes(input: {themeIds: ["` + ownTheme + `"], projectIds: ["%s"]}) { themes { id } userErrors { code field message } } }`,
+			`mutation { detachThemes(input: {themeIds: ["` + ownTheme + `"], projectIds: ["%s"]}) { themes { id } userErrors { code field message } } }`,
 			`{ documents(filter: {projectId: "%s"}) { totalCount nodes { id } } }`,
 			`{ me { documents(filter: {projectId: "%s"}) { totalCount } company { documents(filter: {projectId: "%s"}) { totalCount } } } }`,
 			`mutation { updateProject(input: {id: "%s", name: "x"}) { project { id } userErrors { code field message } } }`,
@@ -65,9 +100,25 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		},
 		"document": {
 			`{ document(id: "%s") { name } }`,
+			`mutation { attachThemes(input: {themeIds: ["` + ownTheme + `"], documentIds: ["%s"]}) { themes { id } userErrors { code field message } } }`,
+			`mutation { detachThemes(input: {themeIds: ["` + ownTheme + `"], documentIds: ["%s"]}) { themes { id } userErrors { code field message } } }`,
 			`mutation { updateDocument(input: {id: "%s", name: "x"}) { document { id } userErrors { code field message } } }`,
 			`mutation { updateDocumentStatus(input: {id: "%s", status: PENDING}) { document { id } userErrors { code field message } } }`,
 			`mutation { deleteDocument(input: {id: "%s"}) { deletedDocumentId userErrors { code field message } } }`,
+		},
+		"theme": {
+			`{ theme(id: "%s") { name } }`,
+			`{ projects(filter: {themeId: "%s"}) { totalCount nodes { id } } }`,
+			`{ documents(filter: {themeId: "%s"}) { totalCount nodes { id } } }`,
+			`mutation { updateTheme(input: {id: "%s", name: "x"}) { theme { id } userErrors { code field message } } }`,
+			`mutation { deleteTheme(input: {id: "%s"}) { deletedThemeId userErrors { code field message } } }`,
+			`mutation { attachThemes(input: {themeIds: ["%s"], projectIds: ["` + own.ID.String() + `"]}) { themes { id } userErrors { code field message } } }`,
+			`mutation { detachThemes(input: {themeIds: ["%s"], projectIds: ["` + own.ID.String() + `"]}) { themes { id } userErrors { code field message } } }`,
+		},
+		"conversation": {
+			`{ conversation(id: "%s") { title } }`,
+			`mutation { updateConversation(input: {id: "%s", title: "x"}) { conversation { id } userErrors { code field message } } }`,
+			`mutation { deleteConversation(input: {id: "%s"}) { deletedConversationId userErrors { code field message } } }`,
 		},
 	}
 	anyID := []string{`{ node(id: "%s") { id } }`, `{ nodes(ids: ["%s"]) { id } }`, `{ auditLog(filter: {subjectId: "%s"}) { totalCount nodes { id } } }`}
@@ -91,8 +142,8 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		}
 	}
 	// Nothing of the other company was touched by all of this.
-	data := w.As(t, w.stranger).Query(t, `{ me { name company { name } projects { nodes { version documents { nodes { version } } } } } }`)
-	want := `map[me:map[company:map[name:Other] name:Sam Stranger projects:map[nodes:[map[documents:map[nodes:[map[version:1]]] version:1]]]]]`
+	data := w.As(t, w.stranger).Query(t, `{ me { name role version company { name } accounts { totalCount } projects { nodes { version documents { nodes { version } } } } } }`)
+	want := `map[me:map[accounts:map[totalCount:1] company:map[name:Other] name:Sam Stranger projects:map[nodes:[map[documents:map[nodes:[map[version:1]]] version:1]]] role:MANAGER version:1]]`
 	if got := fmt.Sprint(data.Raw()); got != want {
 		t.Errorf("the other company is now %s", got)
 	}
@@ -105,19 +156,25 @@ func TestListsShowTheOwnCompany(t *testing.T) {
 	for _, owner := range []*model.User{w.member, w.stranger} {
 		w.Documents(t, owner, w.Projects(t, owner, 1)[0], 1)
 	}
+	for name, manager := range map[string]*model.User{"Own": w.manager, "Other": w.stranger} {
+		theme(t, w.As(t, manager), name)
+		w.As(t, manager).Query(t, `mutation($t: String!) { createConversation(input: {title: $t}) { conversation { id } } }`, "t", name)
+	}
 	const query = `{ companies { totalCount nodes { name } } users { totalCount nodes { name } }
-		projects { totalCount nodes { company { name } } } documents { totalCount nodes { company { name } } } }`
+		projects { totalCount nodes { company { name } } } documents { totalCount nodes { company { name } } }
+		themes { totalCount nodes { name } } conversations { totalCount nodes { title } } }`
 	for role, c := range map[string]struct {
 		client apitest.Client
 		want   string
 	}{
-		"MEMBER":  {w.As(t, w.member), "1 2 1 1"},
-		"MANAGER": {w.As(t, w.manager), "1 2 1 1"},
-		"ADMIN":   {w.As(t, w.admin), "2 4 2 2"},
+		"MEMBER":  {w.As(t, w.member), "1 2 1 1 1 1"},
+		"MANAGER": {w.As(t, w.manager), "1 2 1 1 1 1"},
+		"ADMIN":   {w.As(t, w.admin), "2 4 2 2 2 2"},
 	} {
 		data := c.client.Query(t, query)
 		got := data.Text("companies.totalCount") + " " + data.Text("users.totalCount") + " " +
-			data.Text("projects.totalCount") + " " + data.Text("documents.totalCount")
+			data.Text("projects.totalCount") + " " + data.Text("documents.totalCount") + " " +
+			data.Text("themes.totalCount") + " " + data.Text("conversations.totalCount")
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", role, got, c.want)
 		}
@@ -139,6 +196,15 @@ func TestAccess(t *testing.T) {
 		{`mutation { createUser(input: {name: "", email: ""}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
 		{`mutation { createUser(input: {name: "n", email: "n@x.example", role: ADMIN}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN"},
 		{`mutation { createProject(input: {name: "n", clientName: "c"}) { project { id } } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { inviteUser(input: {name: "", email: ""}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { renewInvitation(input: {userId: "user_00000000000000000000000000"}) { token } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { changeUserRole(input: {userId: "user_00000000000000000000000000", role: MEMBER}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { deactivateUser(input: {userId: "user_00000000000000000000000000"}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { reactivateUser(input: {userId: "user_00000000000000000000000000"}) { user { id } } }`, "UNAUTHENTICATED", "FORBIDDEN", ""},
+		{`mutation { endSession(input: {id: "session_00000000000000000000000000"}) { endedSessionId } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { endSessions(input: {userId: "user_00000000000000000000000000"}) { endedSessionCount } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { unlinkAccount(input: {id: "account_00000000000000000000000000"}) { unlinkedAccountId } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { acceptInvitation(input: {token: "x", password: "long enough"}) { userErrors { code } } }`, "", "", ""},
 		{`mutation { signIn(input: {email: "x", password: "x"}) { userErrors { code } } }`, "", "", ""},
 		{`{ __typename }`, "", "", ""},
 	} {

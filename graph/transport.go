@@ -17,6 +17,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"dossier/internal/fault"
+	"dossier/internal/telemetry"
 )
 
 // The media types of GraphQL over HTTP (draft of 2025, sections 4 and 6).
@@ -29,6 +30,7 @@ const (
 // answer with the body of the request where it is malformed, and encode answers twice.
 type transport struct {
 	bodyBytesMax int
+	traceable    bool // extensions.trace is answered
 }
 
 var _ graphql.Transport = transport{}
@@ -52,6 +54,24 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return
 	}
 	params.Headers = r.Header
+	request := telemetry.RequestFrom(r.Context())
+	trace := request != nil && t.traceable && params.Extensions["trace"] == true
+	request.Execute(fieldName, trace)
+	response, status := t.execute(w, r, exec, media, params)
+	if trace && response != nil {
+		if response.Extensions == nil {
+			response.Extensions = map[string]any{}
+		}
+		response.Extensions["trace"] = request.Trace()
+	}
+	t.write(w, status, response)
+}
+
+// execute gives the answer and its status.
+func (t transport) execute(
+	w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, media string, params *graphql.RawParams,
+) (*graphql.Response, int) {
+	status := http.StatusOK
 	operation, errs := exec.CreateOperationContext(r.Context(), params)
 	if errs == nil && r.Method == http.MethodGet && operation.Operation.Operation != ast.Query {
 		w.Header().Set("Allow", http.MethodPost)
@@ -61,11 +81,10 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		status = statusOf(media, errs)
 	}
 	if errs != nil {
-		t.write(w, status, exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), errs))
-		return
+		return exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), errs), status
 	}
 	responses, ctx := exec.DispatchOperation(r.Context(), operation)
-	t.write(w, http.StatusOK, responses(ctx))
+	return responses(ctx), status
 }
 
 // acceptable picks the media type of the answer. Without a wish it is the newer one.

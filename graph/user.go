@@ -11,7 +11,7 @@ import (
 type userQueries struct{ reading }
 
 func (q userQueries) Me(ctx context.Context) (*model.User, error) {
-	return byID(ctx, "user", model.ViewerFrom(ctx).UserID.Global(), q.as(ctx).UsersByIDs)
+	return q.as(ctx).Me(ctx)
 }
 
 func (q userQueries) User(ctx context.Context, id model.GlobalID) (*model.User, error) {
@@ -41,7 +41,7 @@ func (f userFields) Projects(
 	filter *model.ProjectFilter, orderBy model.ProjectOrder,
 ) (*model.ProjectConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return userProjects.load(ctx, u, func(ids []model.UserID) (map[model.UserID]*model.ProjectConnection, error) {
+	return userProjects.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.ProjectConnection, error) {
 		return f.as(ctx).ProjectsByOwner(ctx, ids, page, filter, orderBy)
 	})
 }
@@ -51,9 +51,43 @@ func (f userFields) Documents(
 	filter *model.DocumentFilter, orderBy model.DocumentOrder,
 ) (*model.DocumentConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
-	return userDocuments.load(ctx, u, func(ids []model.UserID) (map[model.UserID]*model.DocumentConnection, error) {
+	return userDocuments.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.DocumentConnection, error) {
 		return f.as(ctx).DocumentsByOwner(ctx, ids, page, filter, orderBy)
 	})
+}
+
+func (f userFields) Conversations(
+	ctx context.Context, u *model.User, first *int32, after *string, last *int32, before *string,
+	filter *model.ConversationFilter, orderBy model.ConversationOrder,
+) (*model.ConversationConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return userConversations.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.ConversationConnection, error) {
+		return f.as(ctx).ConversationsByOwner(ctx, ids, page, filter, orderBy)
+	})
+}
+
+func (f userFields) Sessions(
+	ctx context.Context, u *model.User, first *int32, after *string, last *int32, before *string,
+) (*model.SessionConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return userSessions.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.SessionConnection, error) {
+		return f.as(ctx).SessionsByUser(ctx, ids, page)
+	})
+}
+
+func (f userFields) Accounts(
+	ctx context.Context, u *model.User, first *int32, after *string, last *int32, before *string,
+) (*model.AccountConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return userAccounts.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.AccountConnection, error) {
+		return f.as(ctx).AccountsByUser(ctx, ids, page)
+	})
+}
+
+func (f userFields) Invitation(ctx context.Context, u *model.User) (*model.Invitation, error) {
+	return optional(userInvitation.load(ctx, u, func(ctx context.Context, ids []model.UserID) (map[model.UserID]*model.Invitation, error) {
+		return f.as(ctx).InvitationsByUser(ctx, ids)
+	}))
 }
 
 type userMutations struct{ store *repo.Store }

@@ -34,7 +34,23 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000041', company_id, id, owner_id, 'a.pdf', 'READY', 'application/pdf', 1 FROM projects;
 		INSERT INTO audit_log (id, action, subject_type, subject_id)
 			SELECT '00000000-0000-7000-8000-000000000051', 'project.created', 'Project', id FROM projects;`,
+	"20261125000001_themes_conversations.sql": `
+		INSERT INTO themes (id, company_id, name) VALUES ('00000000-0000-7000-8000-000000000061',
+			'00000000-0000-7000-8000-000000000001', 'On time');
+		INSERT INTO project_themes (company_id, project_id, theme_id)
+			SELECT p.company_id, p.id, t.id FROM projects p JOIN themes t USING (company_id);
+		INSERT INTO document_themes (company_id, document_id, theme_id)
+			SELECT d.company_id, d.id, t.id FROM documents d JOIN themes t USING (company_id);
+		INSERT INTO conversations (id, company_id, owner_id, project_id, title)
+			SELECT '00000000-0000-7000-8000-000000000071', company_id, owner_id, id, 'The bridge' FROM projects;`,
+	"20261125000002_people.sql": `
+		UPDATE users SET deactivated_at = now() WHERE email = 'staff@dossier.example';
+		INSERT INTO accounts (id, user_id, type, provider, provider_account_id, access_token)
+			SELECT '00000000-0000-7000-8000-000000000061', id, 'oidc', 'google', '1', 'secret' FROM users WHERE email = 'ann@one.example';
+		INSERT INTO invitations (id, user_id, token_hash, expires)
+			SELECT '00000000-0000-7000-8000-000000000071', id, '\x01', now() FROM users WHERE email = 'ann@one.example';`,
 	"20261125000003_list_indexes.sql": "",
+	"20261125000004_stale_rows.sql": "",
 }
 
 // names are the files, oldest first.

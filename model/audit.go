@@ -22,6 +22,16 @@ const (
 	UserTransferred       AuditAction = "USER_TRANSFERRED"
 	UserSignedIn          AuditAction = "USER_SIGNED_IN"
 	UserSignedOut         AuditAction = "USER_SIGNED_OUT"
+	UserRoleChanged       AuditAction = "USER_ROLE_CHANGED"
+	UserDeactivated       AuditAction = "USER_DEACTIVATED"
+	UserReactivated       AuditAction = "USER_REACTIVATED"
+	UserInvited           AuditAction = "USER_INVITED"
+	InvitationRenewed     AuditAction = "INVITATION_RENEWED"
+	InvitationAccepted    AuditAction = "INVITATION_ACCEPTED"
+	SessionEnded          AuditAction = "SESSION_ENDED"
+	SessionsEnded         AuditAction = "SESSIONS_ENDED"
+	AccountLinked         AuditAction = "ACCOUNT_LINKED"
+	AccountUnlinked       AuditAction = "ACCOUNT_UNLINKED"
 	ProjectCreated        AuditAction = "PROJECT_CREATED"
 	ProjectUpdated        AuditAction = "PROJECT_UPDATED"
 	ProjectDeleted        AuditAction = "PROJECT_DELETED"
@@ -29,6 +39,14 @@ const (
 	DocumentUpdated       AuditAction = "DOCUMENT_UPDATED"
 	DocumentStatusChanged AuditAction = "DOCUMENT_STATUS_CHANGED"
 	DocumentDeleted       AuditAction = "DOCUMENT_DELETED"
+	ThemeCreated          AuditAction = "THEME_CREATED"
+	ThemeUpdated          AuditAction = "THEME_UPDATED"
+	ThemeDeleted          AuditAction = "THEME_DELETED"
+	ThemeAttached         AuditAction = "THEME_ATTACHED"
+	ThemeDetached         AuditAction = "THEME_DETACHED"
+	ConversationCreated   AuditAction = "CONVERSATION_CREATED"
+	ConversationUpdated   AuditAction = "CONVERSATION_UPDATED"
+	ConversationDeleted   AuditAction = "CONVERSATION_DELETED"
 )
 
 // MarshalGQL writes the enum.
@@ -82,8 +100,10 @@ type AuditFilter struct {
 // auditActions are all there are.
 var auditActions = []AuditAction{
 	CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted, UserTransferred, UserSignedIn,
-	UserSignedOut, ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged,
-	DocumentDeleted,
+	UserSignedOut, UserRoleChanged, UserDeactivated, UserReactivated, UserInvited, InvitationRenewed, InvitationAccepted,
+	SessionEnded, SessionsEnded, AccountLinked, AccountUnlinked, ProjectCreated, ProjectUpdated, ProjectDeleted,
+	DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted, ThemeCreated, ThemeUpdated, ThemeDeleted,
+	ThemeAttached, ThemeDetached, ConversationCreated, ConversationUpdated, ConversationDeleted,
 }
 
 // Validate reports all that is wrong with it.

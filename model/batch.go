@@ -1,6 +1,10 @@
 package model
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/google/uuid"
+)
 
 // Batch is the set of rows that one statement returned, over all parents. A field asked of one of them is loaded for all
 // of them at once: whoever holds a row knows every key of the next level, so that no loader has to wait and guess.
@@ -29,8 +33,14 @@ func (b *Batch[T]) Memo(key any, make func() any) any {
 
 // Batched is embedded by every row that GraphQL shows; it ties the row to its batch.
 type Batched[T any] struct {
+	// Parent is the row of a nested list's parent, where one was read for many parents.
+	Parent uuid.UUID `bun:"parent_id,scanonly"`
+
 	batch *Batch[T]
 }
+
+// ParentID is Parent, for code that knows a row by its interface only.
+func (b *Batched[T]) ParentID() uuid.UUID { return b.Parent }
 
 // JoinBatch ties the row to a batch; Join does so for all rows of one.
 func (b *Batched[T]) JoinBatch(batch *Batch[T]) { b.batch = batch }
@@ -42,6 +52,7 @@ func (b *Batched[T]) Batch() *Batch[T] { return b.batch }
 type Row[T any] interface {
 	*T
 	Batch() *Batch[T]
+	ParentID() uuid.UUID
 	JoinBatch(*Batch[T])
 }
 

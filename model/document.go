@@ -24,6 +24,18 @@ const (
 	DocumentCanceled   DocumentStatus = "CANCELED"
 )
 
+// DocumentStatuses are all there are, in the order of processing.
+var DocumentStatuses = []DocumentStatus{
+	DocumentUploading, DocumentPending, DocumentExtracting, DocumentChunking, DocumentEmbedding, DocumentReady,
+	DocumentFailed, DocumentCanceled,
+}
+
+// DocumentStatusCount is how many documents are in a status.
+type DocumentStatusCount struct {
+	Status DocumentStatus
+	Count  int32
+}
+
 // documentTransitions is the whole table: from a status, the statuses that may follow.
 var documentTransitions = map[DocumentStatus][]DocumentStatus{
 	DocumentUploading:  {DocumentPending, DocumentFailed, DocumentCanceled},
@@ -47,8 +59,7 @@ func (s DocumentStatus) MarshalGQL(w io.Writer) { marshalEnum(w, s) }
 
 // UnmarshalGQL reads the enum.
 func (s *DocumentStatus) UnmarshalGQL(v any) error {
-	return unmarshalEnum(v, s, DocumentUploading, DocumentPending, DocumentExtracting, DocumentChunking,
-		DocumentEmbedding, DocumentReady, DocumentFailed, DocumentCanceled)
+	return unmarshalEnum(v, s, DocumentStatuses...)
 }
 
 // Document is a file of a tender pack and what is known of it.
@@ -89,6 +100,7 @@ type DocumentFilter struct {
 	ProjectID   *ProjectID
 	OwnerID     *UserID
 	CompanyID   *CompanyID
+	ThemeID     *ThemeID
 	Status      []DocumentStatus
 	ContentType []string
 	CreatedAt   *TimeRange

@@ -94,9 +94,13 @@ func scanID[T ID](src any, id *T) error {
 
 // entityPrefixes are the prefixes that an id may have.
 var entityPrefixes = map[string]bool{
-	CompanyID{}.Global().Prefix:  true,
-	UserID{}.Global().Prefix:     true,
-	ProjectID{}.Global().Prefix:  true,
-	DocumentID{}.Global().Prefix: true,
-	AuditID{}.Global().Prefix:    true,
+	CompanyID{}.Global().Prefix:      true,
+	UserID{}.Global().Prefix:         true,
+	ProjectID{}.Global().Prefix:      true,
+	DocumentID{}.Global().Prefix:     true,
+	ThemeID{}.Global().Prefix:        true,
+	ConversationID{}.Global().Prefix: true,
+	AuditID{}.Global().Prefix:        true,
+	SessionID{}.Global().Prefix:      true,
+	AccountID{}.Global().Prefix:      true,
 }

@@ -65,6 +65,28 @@ func (id *DocumentID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
 func (id DocumentID) Value() (driver.Value, error) { return idValue(id) }
 func (id *DocumentID) Scan(src any) error          { return scanID(src, id) }
 
+// ThemeID is the id of a theme.
+type ThemeID [16]byte
+
+func (id ThemeID) Global() GlobalID             { return GlobalID{"theme", uuid.UUID(id)} }
+func (id ThemeID) String() string               { return id.Global().String() }
+func (id ThemeID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ThemeID) MarshalGQL(w io.Writer)       { marshalID(w, "theme", id) }
+func (id *ThemeID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id ThemeID) Value() (driver.Value, error) { return idValue(id) }
+func (id *ThemeID) Scan(src any) error          { return scanID(src, id) }
+
+// ConversationID is the id of a conversation.
+type ConversationID [16]byte
+
+func (id ConversationID) Global() GlobalID             { return GlobalID{"conversation", uuid.UUID(id)} }
+func (id ConversationID) String() string               { return id.Global().String() }
+func (id ConversationID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ConversationID) MarshalGQL(w io.Writer)       { marshalID(w, "conversation", id) }
+func (id *ConversationID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id ConversationID) Value() (driver.Value, error) { return idValue(id) }
+func (id *ConversationID) Scan(src any) error          { return scanID(src, id) }
+
 // AuditID is the id of an audit entry.
 type AuditID [16]byte
 
@@ -75,3 +97,25 @@ func (id AuditID) MarshalGQL(w io.Writer)       { marshalID(w, "audit", id) }
 func (id *AuditID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
 func (id AuditID) Value() (driver.Value, error) { return idValue(id) }
 func (id *AuditID) Scan(src any) error          { return scanID(src, id) }
+
+// AccountID is the id of an account link.
+type AccountID [16]byte
+
+func (id AccountID) Global() GlobalID             { return GlobalID{"account", uuid.UUID(id)} }
+func (id AccountID) String() string               { return id.Global().String() }
+func (id AccountID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id AccountID) MarshalGQL(w io.Writer)       { marshalID(w, "account", id) }
+func (id *AccountID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id AccountID) Value() (driver.Value, error) { return idValue(id) }
+func (id *AccountID) Scan(src any) error          { return scanID(src, id) }
+
+// InvitationID is the id of an invitation.
+type InvitationID [16]byte
+
+func (id InvitationID) Global() GlobalID             { return GlobalID{"invitation", uuid.UUID(id)} }
+func (id InvitationID) String() string               { return id.Global().String() }
+func (id InvitationID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id InvitationID) MarshalGQL(w io.Writer)       { marshalID(w, "invitation", id) }
+func (id *InvitationID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id InvitationID) Value() (driver.Value, error) { return idValue(id) }
+func (id *InvitationID) Scan(src any) error          { return scanID(src, id) }

@@ -37,6 +37,7 @@ type ProjectFilter struct {
 	Search    *string
 	OwnerID   *UserID
 	CompanyID *CompanyID
+	ThemeID   *ThemeID
 	Archived  *bool
 	CreatedAt *TimeRange
 	UpdatedAt *TimeRange
@@ -149,10 +150,11 @@ type (
 	UpdateProjectPayload = ProjectPayload
 )
 
-// DeleteProjectPayload says what is gone, and how many documents stay without a project.
+// DeleteProjectPayload says what is gone, and how many documents and conversations stay without a project.
 type DeleteProjectPayload struct {
-	DeletedProjectID     *ProjectID
-	DeletedDocumentCount int32
-	KeptDocumentCount    int32
-	UserErrors           []UserError
+	DeletedProjectID      *ProjectID
+	DeletedDocumentCount  int32
+	KeptDocumentCount     int32
+	KeptConversationCount int32
+	UserErrors            []UserError
 }

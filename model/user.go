@@ -47,6 +47,7 @@ type User struct {
 	Role            Role
 	Image           *string
 	EmailVerifiedAt *time.Time
+	DeactivatedAt   *time.Time
 }
 
 // IsNode makes it a Node of the schema.
@@ -60,9 +61,11 @@ func (u *User) AuditSubject() AuditSubject { return AuditSubject{u.ID.Global(), 
 
 // UserFilter narrows a list of users.
 type UserFilter struct {
-	Search    *string
-	CompanyID *CompanyID
-	CreatedAt *TimeRange
+	Search      *string
+	CompanyID   *CompanyID
+	CreatedAt   *TimeRange
+	Role        []Role
+	Deactivated *bool
 }
 
 // Validate reports all that is wrong with it.
@@ -71,6 +74,7 @@ func (f *UserFilter) Validate() error {
 	if f != nil {
 		c.search("filter.search", f.Search)
 		c.times("filter.createdAt", f.CreatedAt)
+		c.listLength("filter.role", len(f.Role), len(roleRank))
 	}
 	return c.err()
 }
@@ -170,10 +174,43 @@ func checkNewOwner(field string, user UserID, newOwner *UserID) error {
 	return c.err()
 }
 
+// ChangeUserRoleInput gives a user another role.
+type ChangeUserRoleInput struct {
+	UserID          UserID
+	Role            Role
+	ExpectedVersion *int32
+}
+
+// Validate reports all that is wrong with it.
+func (in ChangeUserRoleInput) Validate() error {
+	var c Checks
+	if in.Role == RoleAdmin {
+		c.fail("role", "must not be ADMIN: platform staff belong to no company, and are created as such.")
+	}
+	return c.err()
+}
+
+// DeactivateUserInput names the user who may no longer sign in.
+type DeactivateUserInput struct {
+	noRules
+
+	UserID          UserID
+	ExpectedVersion *int32
+}
+
+// ReactivateUserInput names the user who may sign in again.
+type ReactivateUserInput struct {
+	noRules
+
+	UserID          UserID
+	ExpectedVersion *int32
+}
+
 // Reassigned counts what a new owner took over.
 type Reassigned struct {
-	Projects  int32
-	Documents int32
+	Projects      int32
+	Documents     int32
+	Conversations int32
 }
 
 // UserPayload is the outcome of creating or changing a user.
@@ -184,8 +221,11 @@ type UserPayload struct {
 
 // The payloads that show a user.
 type (
-	CreateUserPayload = UserPayload
-	UpdateUserPayload = UserPayload
+	CreateUserPayload     = UserPayload
+	UpdateUserPayload     = UserPayload
+	ChangeUserRolePayload = UserPayload
+	DeactivateUserPayload = UserPayload
+	ReactivateUserPayload = UserPayload
 )
 
 // DeleteUserPayload says which user is gone, and what the new owner took over.

@@ -103,6 +103,12 @@ func (c *Checks) webAddress(field, value string) {
 	c.length(field, value, imageLengthMax)
 }
 
+// NoFilter is the filter of a list that has none.
+type NoFilter struct{}
+
+// Validate finds nothing wrong.
+func (NoFilter) Validate() error { return nil }
+
 // listLength checks the number of items of a list.
 func (c *Checks) listLength(field string, length, lengthMax int) {
 	if length > lengthMax {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -33,11 +34,16 @@ func lock[T any, P model.Row[T], K model.ID](
 	if len(rows) == 0 {
 		return nil, fault.Missing(thing).At("id")
 	}
-	if at := version(rows[0]); expected != nil && *expected != at {
-		return nil, fault.New(fault.Conflict, "The %s was changed in the meantime: its version is %d.", thing, at).
-			At("expectedVersion")
+	return rows[0], expectVersion(thing, expected, version(rows[0]))
+}
+
+// expectVersion is CONFLICT where a version is expected and the locked row has another one.
+func expectVersion(thing string, expected *int32, version int32) error {
+	if expected == nil || *expected == version {
+		return nil
 	}
-	return rows[0], nil
+	return fault.New(fault.Conflict, "The %s was changed in the meantime: its version is %d.", thing, version).
+		At("expectedVersion")
 }
 
 // mayChange refuses a MEMBER what someone else owns.
@@ -91,10 +97,38 @@ func fieldName(column string) string {
 // which may have waited for the lock and would set the time back.
 func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes) error {
 	*version++
+	tx.changes(row)
 	_, err := tx.db.NewUpdate().Model(row).Column(append(c.columns, "version", "updated_at")...).
 		Value("updated_at", "clock_timestamp()").WherePK().Returning("updated_at").Exec(ctx)
 	return err
 }
+
+// changeAll gives a column another value in all rows that have this one, as their next version, and counts them.
+func changeAll[T any](ctx context.Context, tx *Tx, column string, from, to any) (int32, error) {
+	result, err := tx.db.NewUpdate().Model((*T)(nil)).
+		Set("? = ?", bun.Ident(column), to).Set("version = version + 1").Set("updated_at = clock_timestamp()").
+		Where("? = ?", bun.Ident(column), from).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	count, err := result.RowsAffected()
+	return int32(count), err
+}
+
+// changes notes that the row is not what may be cached of it any more; a session is a part of its user.
+func (tx *Tx) changes(row any) {
+	switch row := row.(type) {
+	case *model.User:
+		*tx.stale = append(*tx.stale, row.ID.Global())
+	case *model.Session:
+		*tx.stale = append(*tx.stale, row.UserID.Global())
+	case *model.Company:
+		*tx.stale = append(*tx.stale, row.ID.Global())
+	}
+}
+
+// timeText is how audit details tell a time.
+func timeText(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // entry is an audit entry that is to be recorded.
 type entry struct {

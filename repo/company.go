@@ -42,8 +42,23 @@ func (r Reader) Companies(
 	return list(ctx, p, r.companies(f))
 }
 
-// CompaniesByIDs reads companies in any order; those not there or not visible are left out.
+// CompaniesByIDs reads companies in any order; those not there or not visible are left out. The viewer's own may be cached.
 func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
+	if own := r.viewer.CompanyID; own == nil || len(ids) != 1 || ids[0] != *own {
+		return r.companiesByIDs(ctx, ids)
+	}
+	if company, ok := r.cache.company(ids[0]); ok {
+		return model.Join([]*model.Company{company}), nil
+	}
+	read := r.cache.now()
+	companies, err := r.companiesByIDs(ctx, ids)
+	for _, company := range companies {
+		r.cache.keepCompany(read, *company)
+	}
+	return companies, err
+}
+
+func (r Reader) companiesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
 	return byIDs[model.Company](ctx, r.companies(nil)(), ids)
 }
 
@@ -90,17 +105,19 @@ func (tx *Tx) DeleteCompany(ctx context.Context, in model.DeleteCompanyInput) er
 		return wrap(err, "delete company", in.ID)
 	}
 	// The lock keeps others from adding to the company: their foreign keys wait for it.
-	var left struct{ Users, Projects, Documents int32 }
+	var left struct{ Users, Projects, Documents, Themes, Conversations int32 }
 	err = tx.db.NewRaw(`SELECT
 		(SELECT count(*) FROM users WHERE company_id = ?0) AS users,
 		(SELECT count(*) FROM projects WHERE company_id = ?0) AS projects,
-		(SELECT count(*) FROM documents WHERE company_id = ?0) AS documents`, in.ID).Scan(ctx, &left)
+		(SELECT count(*) FROM documents WHERE company_id = ?0) AS documents,
+		(SELECT count(*) FROM themes WHERE company_id = ?0) AS themes,
+		(SELECT count(*) FROM conversations WHERE company_id = ?0) AS conversations`, in.ID).Scan(ctx, &left)
 	if err != nil {
 		return wrap(err, "delete company", in.ID)
 	}
-	if left.Users+left.Projects+left.Documents > 0 {
-		return fault.New(fault.Conflict, "The company is not empty: it has %d users, %d projects and %d documents.",
-			left.Users, left.Projects, left.Documents).At("id")
+	if left.Users+left.Projects+left.Documents+left.Themes+left.Conversations > 0 {
+		return fault.New(fault.Conflict, "The company is not empty: it has %d users, %d projects, %d documents, %d themes and %d conversations.",
+			left.Users, left.Projects, left.Documents, left.Themes, left.Conversations).At("id")
 	}
 	if err := remove(ctx, tx, company); err != nil {
 		return wrap(err, "delete company", in.ID)

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,6 +33,7 @@ func (r Reader) documents(f *model.DocumentFilter) func() *bun.SelectQuery {
 		q = equal(q, "project_id", f.ProjectID)
 		q = equal(q, "owner_id", f.OwnerID)
 		q = equal(q, "company_id", f.CompanyID)
+		q = belonging(q, themeDocuments, f.ThemeID)
 		q = among(q, "status", f.Status)
 		q = among(q, "content_type", f.ContentType)
 		q = within(q, "created_at", f.CreatedAt)
@@ -55,35 +57,39 @@ func (r Reader) Documents(
 func (r Reader) DocumentsByProject(
 	ctx context.Context, projects []model.ProjectID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
 ) (map[model.ProjectID]*model.DocumentConnection, error) {
-	return documentLists(ctx, r, projects, args, f, by, "project_id",
-		func(d *model.Document) model.ProjectID { return *d.ProjectID })
+	return documentLists(ctx, r, projects, args, f, by, byColumn("project_id"))
 }
 
 // DocumentsByOwner lists each user's documents.
 func (r Reader) DocumentsByOwner(
 	ctx context.Context, owners []model.UserID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
 ) (map[model.UserID]*model.DocumentConnection, error) {
-	return documentLists(ctx, r, owners, args, f, by, "owner_id",
-		func(d *model.Document) model.UserID { return d.OwnerID })
+	return documentLists(ctx, r, owners, args, f, by, byColumn("owner_id"))
 }
 
 // DocumentsByCompany lists each company's documents.
 func (r Reader) DocumentsByCompany(
 	ctx context.Context, companies []model.CompanyID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
 ) (map[model.CompanyID]*model.DocumentConnection, error) {
-	return documentLists(ctx, r, companies, args, f, by, "company_id",
-		func(d *model.Document) model.CompanyID { return d.CompanyID })
+	return documentLists(ctx, r, companies, args, f, by, byColumn("company_id"))
+}
+
+// DocumentsByTheme lists the documents that each theme is attached to.
+func (r Reader) DocumentsByTheme(
+	ctx context.Context, themes []model.ThemeID, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
+) (map[model.ThemeID]*model.DocumentConnection, error) {
+	return documentLists(ctx, r, themes, args, f, by, themeDocuments)
 }
 
 func documentLists[K model.ID](
 	ctx context.Context, r Reader, parents []K, args model.PageArgs, f *model.DocumentFilter, by model.DocumentOrder,
-	column string, parent func(*model.Document) K,
+	through link,
 ) (map[K]*model.DocumentConnection, error) {
 	p, err := newPage(args, f, documentOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
-	return lists(ctx, r, p, parents, column, parent, r.documents(f))
+	return lists(ctx, r, p, parents, through, r.documents(f))
 }
 
 // DocumentsByIDs reads documents in any order; those not there or not visible are left out.
@@ -95,7 +101,42 @@ func (r Reader) DocumentsByIDs(ctx context.Context, ids []model.DocumentID) ([]*
 func (r Reader) DocumentCountsByProject(
 	ctx context.Context, projects []model.ProjectID,
 ) (map[model.ProjectID]int32, error) {
-	return countBy(ctx, projects, "project_id", r.documents(nil)())
+	return countBy(ctx, projects, byColumn("project_id"), r.documents(nil)())
+}
+
+// DocumentCountsByCompany counts each company's documents; companies without any are left out.
+func (r Reader) DocumentCountsByCompany(
+	ctx context.Context, companies []model.CompanyID,
+) (map[model.CompanyID]int32, error) {
+	return countBy(ctx, companies, byColumn("company_id"), r.documents(nil)())
+}
+
+// DocumentStatusCountsByCompany counts each company's documents in each status, in the order of processing, zero where
+// there are none.
+func (r Reader) DocumentStatusCountsByCompany(
+	ctx context.Context, companies []model.CompanyID,
+) (map[model.CompanyID][]*model.DocumentStatusCount, error) {
+	var groups []struct {
+		CompanyID model.CompanyID
+		Status    model.DocumentStatus
+		Count     int32
+	}
+	err := r.documents(nil)().ColumnExpr("?TableAlias.company_id, ?TableAlias.status, count(*) AS count").
+		Where("?TableAlias.company_id IN (?)", bun.List(companies)).
+		GroupExpr("?TableAlias.company_id, ?TableAlias.status").Scan(ctx, &groups)
+	if err != nil {
+		return nil, translate(err)
+	}
+	counts := make(map[model.CompanyID][]*model.DocumentStatusCount, len(companies))
+	for _, company := range companies {
+		for _, status := range model.DocumentStatuses {
+			counts[company] = append(counts[company], &model.DocumentStatusCount{Status: status})
+		}
+	}
+	for _, group := range groups {
+		counts[group.CompanyID][slices.Index(model.DocumentStatuses, group.Status)].Count = group.Count
+	}
+	return counts, nil
 }
 
 func (tx *Tx) lockDocument(

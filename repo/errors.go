@@ -14,15 +14,29 @@ import (
 // constraintFaults says what each constraint's violation means to a client. A constraint is a rule of the product, and
 // this is the one place that names it; a test holds it against the constraints of the migrated database.
 var constraintFaults = map[string]*fault.Error{
-	"users_email_key":           fault.New(fault.Conflict, "The email address is already in use.").At("email"),
-	"users_company_id_fkey":     fault.New(fault.BadReference, "There is no such company.").At("companyId"),
-	"sessions_user_id_fkey":     fault.New(fault.BadReference, "There is no such user."),
-	"projects_company_id_fkey":  fault.New(fault.BadReference, "There is no such company."),
-	"projects_owner_id_fkey":    fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
-	"documents_company_id_fkey": fault.New(fault.BadReference, "There is no such company."),
-	"documents_owner_id_fkey":   fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
-	"documents_project_id_fkey": fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),
+	"users_email_key":                  fault.New(fault.Conflict, "The email address is already in use.").At("email"),
+	"users_company_id_fkey":            errNoCompany,
+	"sessions_user_id_fkey":            fault.New(fault.BadReference, "There is no such user."),
+	"projects_company_id_fkey":         fault.New(fault.BadReference, "There is no such company."),
+	"projects_owner_id_fkey":           fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
+	"themes_name_key":                  fault.New(fault.Conflict, "The company has a theme of this name already.").At("name"),
+	"themes_company_id_fkey":           errNoCompany,
+	"project_themes_project_id_fkey":   fault.New(fault.BadReference, "There is no such project in the company.").At("projectIds"),
+	"project_themes_theme_id_fkey":     fault.New(fault.BadReference, "There is no such theme in the company.").At("themeIds"),
+	"document_themes_document_id_fkey": fault.New(fault.BadReference, "There is no such document in the company.").At("documentIds"),
+	"document_themes_theme_id_fkey":    fault.New(fault.BadReference, "There is no such theme in the company.").At("themeIds"),
+	"conversations_company_id_fkey":    fault.New(fault.BadReference, "There is no such company."),
+	"conversations_owner_id_fkey":      fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
+	"conversations_project_id_fkey":    fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),
+	"accounts_user_id_fkey":            fault.New(fault.BadReference, "There is no such user.").At("userId"),
+	"accounts_provider_account_id_key": fault.New(fault.Conflict, "The account is linked to a user already.").At("providerAccountId"),
+	"invitations_user_id_fkey":         fault.New(fault.BadReference, "There is no such user."),
+	"documents_company_id_fkey":        fault.New(fault.BadReference, "There is no such company."),
+	"documents_owner_id_fkey":          fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
+	"documents_project_id_fkey":        fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),
 }
+
+var errNoCompany = fault.New(fault.BadReference, "There is no such company.").At("companyId")
 
 // SQLSTATEs that mean something to a client (PostgreSQL documentation, appendix A); pgconn knows those of a
 // database that is not there.

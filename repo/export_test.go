@@ -27,6 +27,9 @@ func (tx *Tx) Sleep(ctx context.Context, d time.Duration) error {
 	return err
 }
 
+// Caching reports whether the store is told of changes, and so caches.
+func Caching(s *Store) bool { return s.cache.Load() != nil }
+
 // CursorOf gives the cursor of a row in the order by this field.
 func CursorOf(row, field any) string {
 	switch field := field.(type) {

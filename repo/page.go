@@ -163,11 +163,10 @@ func list[T any, P model.Row[T]](
 // lists reads one page for each parent, in one statement. Rows of one parent come in the page's order: each is the
 // outcome of its own LATERAL query, which a nested loop runs parent by parent.
 func lists[K model.ID, T any, P model.Row[T]](
-	ctx context.Context, r Reader, p page[T], parents []K, column string, parent func(*T) K,
-	build func() *bun.SelectQuery,
+	ctx context.Context, r Reader, p page[T], parents []K, by link, build func() *bun.SelectQuery,
 ) (map[K]*model.Connection[T], error) {
-	inner := p.apply(build().Where("?TableAlias.? = parent.id", bun.Ident(column)))
-	rows, err := scan[T](ctx, r.db.NewSelect().Model((*T)(nil)).
+	inner := p.apply(by.of(build(), bun.Safe("parent.id")))
+	rows, err := scan[T](ctx, r.db.NewSelect().Model((*T)(nil)).ColumnExpr("?TableColumns, parent.id AS parent_id").
 		ModelTableExpr("unnest(?::uuid[]) AS parent (id)", uuidArray(parents)).
 		Join("CROSS JOIN LATERAL (?) AS ?TableAlias", inner))
 	if err != nil {
@@ -175,9 +174,10 @@ func lists[K model.ID, T any, P model.Row[T]](
 	}
 	byParent := make(map[K][]*T, len(parents))
 	for _, row := range rows {
-		byParent[parent(row)] = append(byParent[parent(row)], row)
+		key := K(P(row).ParentID())
+		byParent[key] = append(byParent[key], row)
 	}
-	counted := countOnce(parents, column, build)
+	counted := countOnce(parents, by, build)
 	connections := make(map[K]*model.Connection[T], len(parents))
 	shown := make([]*T, 0, len(rows))
 	for _, key := range parents {
@@ -193,26 +193,26 @@ func lists[K model.ID, T any, P model.Row[T]](
 
 // countOnce gives the counts of all parents' lists, by one statement when it is first asked for.
 func countOnce[K model.ID](
-	parents []K, column string, build func() *bun.SelectQuery,
+	parents []K, by link, build func() *bun.SelectQuery,
 ) func(context.Context) (map[K]int32, error) {
 	var once sync.Once
 	var counts map[K]int32
 	err := errors.New("the count was cut short")
 	return func(ctx context.Context) (map[K]int32, error) {
-		once.Do(func() { counts, err = countBy(ctx, parents, column, build()) })
+		once.Do(func() { counts, err = countBy(ctx, parents, by, build()) })
 		return counts, err
 	}
 }
 
 // countBy counts the rows of each parent in one grouped statement. Parents without rows are left out.
-func countBy[K model.ID](ctx context.Context, parents []K, column string, q *bun.SelectQuery) (map[K]int32, error) {
+func countBy[K model.ID](ctx context.Context, parents []K, by link, q *bun.SelectQuery) (map[K]int32, error) {
 	var groups []struct {
 		Parent uuid.UUID
 		Count  int32
 	}
-	err := q.ColumnExpr("?TableAlias.? AS parent, count(*) AS count", bun.Ident(column)).
-		Where("?TableAlias.? IN (?)", bun.Ident(column), bun.List(parents)).
-		GroupExpr("?TableAlias.?", bun.Ident(column)).Scan(ctx, &groups)
+	q, parent := by.joined(q)
+	err := q.ColumnExpr("? AS parent, count(*) AS count", parent).Where("? IN (?)", parent, bun.List(parents)).
+		GroupExpr("?", parent).Scan(ctx, &groups)
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -31,6 +31,7 @@ func (r Reader) projects(f *model.ProjectFilter) func() *bun.SelectQuery {
 		}
 		q = equal(q, "owner_id", f.OwnerID)
 		q = equal(q, "company_id", f.CompanyID)
+		q = belonging(q, themeProjects, f.ThemeID)
 		q = present(q, "archived_at", f.Archived)
 		q = within(q, "created_at", f.CreatedAt)
 		q = within(q, "updated_at", f.UpdatedAt)
@@ -53,26 +54,39 @@ func (r Reader) Projects(
 func (r Reader) ProjectsByOwner(
 	ctx context.Context, owners []model.UserID, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
 ) (map[model.UserID]*model.ProjectConnection, error) {
-	return projectLists(ctx, r, owners, args, f, by, "owner_id", func(p *model.Project) model.UserID { return p.OwnerID })
+	return projectLists(ctx, r, owners, args, f, by, byColumn("owner_id"))
 }
 
 // ProjectsByCompany lists each company's projects.
 func (r Reader) ProjectsByCompany(
 	ctx context.Context, companies []model.CompanyID, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
 ) (map[model.CompanyID]*model.ProjectConnection, error) {
-	return projectLists(ctx, r, companies, args, f, by, "company_id",
-		func(p *model.Project) model.CompanyID { return p.CompanyID })
+	return projectLists(ctx, r, companies, args, f, by, byColumn("company_id"))
+}
+
+// ProjectsByTheme lists the projects that each theme is attached to.
+func (r Reader) ProjectsByTheme(
+	ctx context.Context, themes []model.ThemeID, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
+) (map[model.ThemeID]*model.ProjectConnection, error) {
+	return projectLists(ctx, r, themes, args, f, by, themeProjects)
 }
 
 func projectLists[K model.ID](
 	ctx context.Context, r Reader, parents []K, args model.PageArgs, f *model.ProjectFilter, by model.ProjectOrder,
-	column string, parent func(*model.Project) K,
+	through link,
 ) (map[K]*model.ProjectConnection, error) {
 	p, err := newPage(args, f, projectOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err
 	}
-	return lists(ctx, r, p, parents, column, parent, r.projects(f))
+	return lists(ctx, r, p, parents, through, r.projects(f))
+}
+
+// ProjectCountsByCompany counts each company's projects; companies without any are left out.
+func (r Reader) ProjectCountsByCompany(
+	ctx context.Context, companies []model.CompanyID,
+) (map[model.CompanyID]int32, error) {
+	return countBy(ctx, companies, byColumn("company_id"), r.projects(nil)())
 }
 
 // ProjectsByIDs reads projects in any order; those not there or not visible are left out.
@@ -138,9 +152,9 @@ func (tx *Tx) UpdateProject(ctx context.Context, in model.UpdateProjectInput) (*
 }
 
 // DeletedProject says what went with a project, and what stays.
-type DeletedProject struct{ DocumentsDeleted, DocumentsKept int32 }
+type DeletedProject struct{ DocumentsDeleted, DocumentsKept, ConversationsKept int32 }
 
-// DeleteProject removes a project; its documents go with it, or stay without a project.
+// DeleteProject removes a project; its documents go with it, or stay without a project as its conversations do.
 func (tx *Tx) DeleteProject(ctx context.Context, in model.DeleteProjectInput) (*DeletedProject, error) {
 	project, err := tx.lockProject(ctx, toRemove, in.ID, in.ExpectedVersion)
 	if err != nil {
@@ -150,9 +164,12 @@ func (tx *Tx) DeleteProject(ctx context.Context, in model.DeleteProjectInput) (*
 	if in.Documents == model.DeleteDocuments {
 		gone.DocumentsDeleted, err = tx.deleteDocumentsOf(ctx, project)
 	} else {
-		gone.DocumentsKept, err = tx.detachDocumentsOf(ctx, project)
+		gone.DocumentsKept, err = changeAll[model.Document](ctx, tx, "project_id", project.ID, nil)
 	}
 	if err != nil {
+		return nil, wrap(err, "delete project", in.ID)
+	}
+	if gone.ConversationsKept, err = changeAll[model.Conversation](ctx, tx, "project_id", project.ID, nil); err != nil {
 		return nil, wrap(err, "delete project", in.ID)
 	}
 	if err := remove(ctx, tx, project); err != nil {
@@ -160,6 +177,7 @@ func (tx *Tx) DeleteProject(ctx context.Context, in model.DeleteProjectInput) (*
 	}
 	return &gone, tx.record(ctx, model.ProjectDeleted, entry{project.AuditSubject(), map[string]any{
 		"name": project.Name, "documentsDeleted": gone.DocumentsDeleted, "documentsKept": gone.DocumentsKept,
+		"conversationsKept": gone.ConversationsKept,
 	}})
 }
 
@@ -189,15 +207,4 @@ func (tx *Tx) deleteDocumentsOf(ctx context.Context, project *model.Project) (in
 		return 0, err
 	}
 	return int32(len(documents)), tx.record(ctx, model.DocumentDeleted, entries...)
-}
-
-func (tx *Tx) detachDocumentsOf(ctx context.Context, project *model.Project) (int32, error) {
-	result, err := tx.db.NewUpdate().Model((*model.Document)(nil)).
-		Set("project_id = NULL").Set("version = version + 1").Set("updated_at = clock_timestamp()").
-		Where("project_id = ?", project.ID).Exec(ctx)
-	if err != nil {
-		return 0, err
-	}
-	count, err := result.RowsAffected()
-	return int32(count), err
 }

@@ -5,31 +5,85 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
 	"dossier/internal/fault"
 	"dossier/model"
 )
 
-// ViewerBySession gives whose session has this token hash, UNAUTHENTICATED when there is none or it is over.
+// sessionUser is the user of a live session, with what the session adds. The password's hash is not read: it is nobody's
+// business but a sign-in's.
+type sessionUser struct {
+	bun.BaseModel `bun:"table:users,alias:user"`
+	model.User
+
+	SessionID        model.SessionID `bun:",scanonly"`
+	SessionExpiresAt time.Time       `bun:",scanonly"`
+}
+
+// ViewerBySession gives whose session has this token hash, UNAUTHENTICATED when there is none, it is over, or its user is
+// deactivated. A session that was asked for before costs no statement.
 func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Viewer, error) {
-	var rows []struct {
-		SessionID model.SessionID
-		UserID    model.UserID
-		CompanyID *model.CompanyID
-		Role      model.Role
+	cache := s.cache.Load()
+	if session, ok := cache.session(tokenHash); ok {
+		return session.viewer(), nil
 	}
-	err := s.db.NewSelect().TableExpr("sessions AS session").
-		Join(`JOIN users AS "user" ON "user".id = session.user_id`).
-		ColumnExpr(`session.id AS session_id, "user".id AS user_id, "user".company_id, "user".role`).
-		Where("session.token_hash = ? AND session.expires > now()", tokenHash).Scan(ctx, &rows)
+	read := cache.now()
+	var found []*sessionUser
+	err := s.db.NewSelect().Model(&found).ExcludeColumn("password_hash").
+		ColumnExpr("session.id AS session_id, session.expires AS session_expires_at").
+		Join("JOIN sessions AS session ON session.user_id = ?TableAlias.id").
+		Where("session.token_hash = ? AND session.expires > now() AND ?TableAlias.deactivated_at IS NULL", tokenHash).
+		Scan(ctx)
 	if err != nil {
 		return model.Viewer{}, translate(err)
 	}
-	if len(rows) == 0 {
+	if len(found) == 0 {
 		return model.Viewer{}, fault.New(fault.Unauthenticated, "The session is unknown or has ended: sign in again.")
 	}
-	return model.Viewer{
-		UserID: rows[0].UserID, CompanyID: rows[0].CompanyID, Role: rows[0].Role, SessionID: rows[0].SessionID,
-	}, nil
+	session := &cachedSession{found[0].SessionID, found[0].SessionExpiresAt, &found[0].User}
+	cache.keepSession(read, tokenHash, session)
+	return session.viewer(), nil
+}
+
+// personal selects rows that are a user's private affair: one's own, those of the company's users for a MANAGER, all for
+// staff. To anyone else they are not there.
+func personal[T any](r Reader) *bun.SelectQuery {
+	q := r.db.NewSelect().Model((*T)(nil))
+	switch r.viewer.Role {
+	case model.RoleAdmin:
+		return q
+	case model.RoleManager:
+		// Without ?TableAlias, which beside a subquery is the subquery's.
+		return q.Where("user_id IN (?)", r.users(nil)().Column("id"))
+	default:
+		return q.Where("?TableAlias.user_id = ?", r.viewer.UserID)
+	}
+}
+
+var sessionsByTime = byTime("created_at", func(s *model.Session) time.Time { return s.CreatedAt },
+	func(s *model.Session) uuid.UUID { return uuid.UUID(s.ID) })
+
+// sessions selects the live sessions that the viewer may see.
+func (r Reader) sessions() *bun.SelectQuery {
+	return personal[model.Session](r).Where("?TableAlias.expires > now()")
+}
+
+// SessionsByUser lists each user's live sessions, newest first.
+func (r Reader) SessionsByUser(
+	ctx context.Context, users []model.UserID, args model.PageArgs,
+) (map[model.UserID]*model.SessionConnection, error) {
+	p, err := newPage(args, model.NoFilter{}, sessionsByTime, model.Descending)
+	if err != nil {
+		return nil, err
+	}
+	return lists(ctx, r, p, users, byColumn("user_id"), r.sessions)
+}
+
+// SessionsByIDs reads live sessions in any order; those not there or not visible are left out.
+func (r Reader) SessionsByIDs(ctx context.Context, ids []model.SessionID) ([]*model.Session, error) {
+	return byIDs[model.Session](ctx, r.sessions(), ids)
 }
 
 // CreateSession starts a session of the transaction's viewer, and clears those of the viewer that are over.
@@ -44,27 +98,85 @@ func (tx *Tx) CreateSession(ctx context.Context, session *model.Session) error {
 		return fmt.Errorf("create session: %w", err)
 	}
 	return tx.record(ctx, model.UserSignedIn, entry{tx.viewerSubject(),
-		map[string]any{"expires": session.Expires.UTC().Format(time.RFC3339)}})
+		map[string]any{"expires": timeText(session.ExpiresAt)}})
 }
 
-// EndSession ends the session that the viewer's credential is of, and reports whether there was one.
-func (tx *Tx) EndSession(ctx context.Context) (bool, error) {
+// SignOut ends the session that the viewer's credential is of, and reports whether there was one.
+func (tx *Tx) SignOut(ctx context.Context) (bool, error) {
 	result, err := tx.db.NewDelete().Model((*model.Session)(nil)).
 		Where("id = ? AND user_id = ?", tx.viewer.SessionID, tx.viewer.UserID).Exec(ctx)
 	if err != nil {
-		return false, fmt.Errorf("end session: %w", err)
+		return false, fmt.Errorf("sign out: %w", err)
 	}
 	if ended, err := result.RowsAffected(); err != nil || ended == 0 {
 		return false, err
 	}
+	tx.changes(&model.Session{UserID: tx.viewer.UserID})
 	return true, tx.record(ctx, model.UserSignedOut, entry{subject: tx.viewerSubject()})
+}
+
+// EndSession ends one session that the viewer may see.
+func (tx *Tx) EndSession(ctx context.Context, in model.EndSessionInput) error {
+	sessions, err := all[model.Session](ctx, tx.sessions().Where("?TableAlias.id = ?", in.ID).For(string(toRemove)))
+	if err != nil {
+		return wrap(err, "end session", in.ID)
+	}
+	if len(sessions) == 0 {
+		return fault.Missing("session").At("id")
+	}
+	company, err := tx.companyOf(ctx, sessions[0].UserID)
+	if err != nil {
+		return wrap(err, "end session", in.ID)
+	}
+	if err := remove(ctx, tx, sessions[0]); err != nil {
+		return wrap(err, "end session", in.ID)
+	}
+	return tx.record(ctx, model.SessionEnded, entry{
+		model.AuditSubject{ID: in.ID.Global(), CompanyID: company},
+		map[string]any{"userId": sessions[0].UserID.String()}})
+}
+
+// EndSessions ends a user's sessions and counts them. The one that the viewer's credential is of stays if it is to be kept.
+func (tx *Tx) EndSessions(ctx context.Context, in model.EndSessionsInput) (int32, error) {
+	user, err := tx.lockUser(ctx, toChange, in.UserID, nil)
+	if err != nil {
+		return 0, wrap(blameUser(err), "end sessions", in.UserID)
+	}
+	if err := tx.mayChangeUser(user); err != nil {
+		return 0, err
+	}
+	kept := model.SessionID{}
+	if in.KeepCurrent {
+		kept = tx.viewer.SessionID
+	}
+	ended, err := tx.endSessions(ctx, user.ID, kept)
+	if err != nil || ended == 0 {
+		return 0, wrap(err, "end sessions", in.UserID)
+	}
+	return ended, tx.record(ctx, model.SessionsEnded, entry{user.AuditSubject(), map[string]any{"sessions": ended}})
+}
+
+// endSessions ends the live sessions of a user but the one to keep, and counts them.
+func (tx *Tx) endSessions(ctx context.Context, user model.UserID, kept model.SessionID) (int32, error) {
+	tx.changes(&model.Session{UserID: user})
+	result, err := tx.db.NewDelete().Model((*model.Session)(nil)).
+		Where("user_id = ? AND id <> ? AND expires > now()", user, kept).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	count, err := result.RowsAffected()
+	return int32(count), err
 }
 
 func (tx *Tx) viewerSubject() model.AuditSubject {
 	return model.AuditSubject{ID: tx.viewer.UserID.Global(), CompanyID: tx.viewer.CompanyID}
 }
 
-func (tx *Tx) endSessions(ctx context.Context, user model.UserID) error {
-	_, err := tx.db.NewDelete().Model((*model.Session)(nil)).Where("user_id = ?", user).Exec(ctx)
-	return err
+// companyOf gives the company that may read what is recorded of a visible user.
+func (tx *Tx) companyOf(ctx context.Context, id model.UserID) (*model.CompanyID, error) {
+	users, err := tx.UsersByIDs(ctx, []model.UserID{id})
+	if err != nil || len(users) == 0 {
+		return nil, err
+	}
+	return users[0].CompanyID, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -19,7 +20,8 @@ import (
 
 // Store is the database of the product.
 type Store struct {
-	db *bun.DB
+	db    *bun.DB
+	cache atomic.Pointer[cache] // nil unless Watch is told of changes
 }
 
 // New makes a store over a pool. Hooks see every statement.
@@ -41,10 +43,11 @@ func (s *Store) Ping(ctx context.Context) error {
 type Reader struct {
 	db     bun.IDB
 	viewer model.Viewer
+	cache  *cache // nil in a transaction, which sees its own changes
 }
 
 // Reader gives the reader of this viewer.
-func (s *Store) Reader(viewer model.Viewer) Reader { return Reader{db: s.db, viewer: viewer} }
+func (s *Store) Reader(viewer model.Viewer) Reader { return Reader{s.db, viewer, s.cache.Load()} }
 
 // system is the platform itself: it sees everything, and is no user.
 var system = model.Viewer{Role: model.RoleAdmin}
@@ -74,6 +77,7 @@ func from[T any](r Reader) *bun.SelectQuery {
 // writes.
 type Tx struct {
 	Reader
+	stale *[]model.GlobalID // users and companies of which something changed, for the cache
 }
 
 // As gives the system's transaction for a user that it acts for. It panics for anyone else's: nobody becomes another.
@@ -81,7 +85,7 @@ func (tx *Tx) As(viewer model.Viewer) *Tx {
 	if tx.viewer != system {
 		panic("repo: As of a transaction that is not the system's")
 	}
-	return &Tx{Reader{db: tx.db, viewer: viewer}}
+	return &Tx{Reader{db: tx.db, viewer: viewer}, tx.stale}
 }
 
 // txTriesMax bounds how often a transaction is run that PostgreSQL ended for a conflict with another one.
@@ -95,13 +99,16 @@ const txRetryPause = 10 * time.Millisecond
 // call, and its effects outside of the transaction wait until InTx has returned.
 func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.Context, *Tx) error) error {
 	for try := 1; ; try++ {
+		var stale []model.GlobalID
 		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-			t := &Tx{Reader{db: tx, viewer: viewer}}
+			t := &Tx{Reader{db: tx, viewer: viewer}, &stale}
 			if err := t.confirmViewer(ctx); err != nil {
 				return err
 			}
 			return fn(ctx, t)
 		})
+		// Whatever became of COMMIT. Who asks after this sees the change; other instances are told by the database.
+		s.cache.Load().forget(stale...)
 		if try == txTriesMax || !isTxConflict(err) || errors.Is(err, pgconn.ErrCommitUnknown) {
 			return translate(err)
 		}
@@ -115,7 +122,7 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 }
 
 // confirmViewer checks that the viewer is still who the credential said: a request may take a while, and who was deleted,
-// moved or given another role meanwhile changes nothing more. The user stays until the transaction ends.
+// deactivated, moved or given another role meanwhile changes nothing more. The user stays until the transaction ends.
 func (tx *Tx) confirmViewer(ctx context.Context) error {
 	if tx.viewer == system {
 		return nil
@@ -123,15 +130,18 @@ func (tx *Tx) confirmViewer(ctx context.Context) error {
 	var ids []model.UserID
 	err := tx.db.NewSelect().TableExpr("users").ColumnExpr("id").
 		Where("id = ? AND role = ? AND company_id IS NOT DISTINCT FROM ?", tx.viewer.UserID, tx.viewer.Role, tx.viewer.CompanyID).
+		Where("deactivated_at IS NULL").
 		For("KEY SHARE").Scan(ctx, &ids)
 	if err != nil {
 		return err
 	}
 	if len(ids) == 0 {
-		return fault.New(fault.Unauthenticated, "Your access was changed or ended: sign in again.")
+		return errAccessEnded
 	}
 	return nil
 }
+
+var errAccessEnded = fault.New(fault.Unauthenticated, "Your access was changed or ended: sign in again.")
 
 // Do is InTx for a function that gives a value. The value is zero when there is an error.
 func Do[T any](ctx context.Context, s *Store, viewer model.Viewer, fn func(context.Context, *Tx) (T, error)) (T, error) {
@@ -176,6 +186,7 @@ func insert[T any, P model.Row[T]](ctx context.Context, tx *Tx, rows ...*T) erro
 
 // remove deletes a row by its primary key.
 func remove[T any](ctx context.Context, tx *Tx, row *T) error {
+	tx.changes(row)
 	_, err := tx.db.NewDelete().Model(row).WherePK().Exec(ctx)
 	return err
 }

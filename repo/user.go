@@ -27,6 +27,8 @@ func (r Reader) users(f *model.UserFilter) func() *bun.SelectQuery {
 			return q
 		}
 		q = equal(q, "company_id", f.CompanyID)
+		q = among(q, "role", f.Role)
+		q = present(q, "deactivated_at", f.Deactivated)
 		q = within(q, "created_at", f.CreatedAt)
 		return search(q, f.Search, "name", "email")
 	}
@@ -51,12 +53,34 @@ func (r Reader) UsersByCompany(
 	if err != nil {
 		return nil, err
 	}
-	return lists(ctx, r, p, companies, "company_id", func(u *model.User) model.CompanyID { return *u.CompanyID }, r.users(f))
+	return lists(ctx, r, p, companies, byColumn("company_id"), r.users(f))
+}
+
+// UserCountsByCompany counts each company's users; companies without any are left out.
+func (r Reader) UserCountsByCompany(
+	ctx context.Context, companies []model.CompanyID,
+) (map[model.CompanyID]int32, error) {
+	return countBy(ctx, companies, byColumn("company_id"), r.users(nil)())
 }
 
 // UsersByIDs reads users in any order; those not there or not visible are left out.
 func (r Reader) UsersByIDs(ctx context.Context, ids []model.UserID) ([]*model.User, error) {
 	return byIDs[model.User](ctx, r.users(nil)(), ids)
+}
+
+// Me reads the viewer's own row.
+func (r Reader) Me(ctx context.Context) (*model.User, error) {
+	if user, ok := r.cache.user(r.viewer.UserID); ok {
+		return model.Join([]*model.User{user})[0], nil
+	}
+	users, err := r.UsersByIDs(ctx, []model.UserID{r.viewer.UserID})
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, fault.Missing("user")
+	}
+	return users[0], nil
 }
 
 // UserByEmail finds a user by the whole address, whatever its case.
@@ -94,21 +118,31 @@ func (tx *Tx) CreateUser(ctx context.Context, in model.CreateUserInput, password
 		entry{user.AuditSubject(), map[string]any{"name": user.Name, "email": user.Email, "role": user.Role}})
 }
 
-// companyForUser says which company a new user joins. Another company is, to a MANAGER, a company that is not there.
+// companyFor says of which company a new row is: the viewer's, or the one that an ADMIN names. Another company is, to
+// everyone else, a company that is not there.
+func (tx *Tx) companyFor(named *model.CompanyID) (model.CompanyID, error) {
+	switch {
+	case tx.viewer.IsStaff() && named == nil:
+		return model.CompanyID{}, fault.Invalid([]string{"companyId"}, "is required: an ADMIN belongs to no company.")
+	case tx.viewer.IsStaff():
+		return *named, nil
+	case named != nil && *named != *tx.viewer.CompanyID:
+		return model.CompanyID{}, errNoCompany
+	default:
+		return *tx.viewer.CompanyID, nil
+	}
+}
+
+// companyForUser says which company a new user joins; platform staff join none.
 func (tx *Tx) companyForUser(in model.CreateUserInput) (*model.CompanyID, error) {
 	if !tx.viewer.Role.AtLeast(in.Role) {
 		return nil, fault.Denied("You may not give the role %s.", in.Role)
 	}
-	if tx.viewer.IsStaff() {
-		if in.CompanyID == nil && in.Role != model.RoleAdmin {
-			return nil, fault.Invalid([]string{"companyId"}, "is required: only an ADMIN belongs to no company.")
-		}
-		return in.CompanyID, nil
+	if in.Role == model.RoleAdmin {
+		return nil, nil
 	}
-	if in.CompanyID != nil && *in.CompanyID != *tx.viewer.CompanyID {
-		return nil, constraintFaults["users_company_id_fkey"]
-	}
-	return tx.viewer.CompanyID, nil
+	company, err := tx.companyFor(in.CompanyID)
+	return &company, err
 }
 
 // mayChangeUser lets everyone change themselves, and a MANAGER the users of the company.
@@ -148,12 +182,15 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 
 // DeleteUser removes a user, whose sessions end with it, and gives what the user owned to the new owner.
 func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.Reassigned, error) {
-	user, err := tx.lockUser(ctx, toRemove, in.ID, in.ExpectedVersion)
+	user, err := tx.lockManaged(ctx, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "delete user", in.ID)
 	}
 	if user.ID == tx.viewer.UserID {
 		return nil, fault.New(fault.Conflict, "You cannot delete yourself.").At("id")
+	}
+	if _, err := tx.lockUser(ctx, toRemove, in.ID, nil); err != nil { // nobody may refer to the user from here on
+		return nil, wrap(err, "delete user", in.ID)
 	}
 	reassigned, err := tx.reassign(ctx, user, in.NewOwnerID)
 	if err != nil {
@@ -166,7 +203,8 @@ func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.
 		entry{user.AuditSubject(), withOwner(map[string]any{"name": user.Name, "email": user.Email}, in.NewOwnerID, reassigned)})
 }
 
-// TransferUser moves a user to another company. What the user owns stays, as the new owner's; the sessions end.
+// TransferUser moves a user to another company. What the user owns stays, as the new owner's; the sessions end, and so
+// does an invitation, whose token the old company knows. Account links are the user's own, and go along.
 func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*model.User, *model.Reassigned, error) {
 	user, err := tx.lockUser(ctx, toRemove, in.UserID, nil)
 	if err != nil {
@@ -188,7 +226,10 @@ func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*mo
 	if err := save(ctx, tx, user, &user.Version, c); err != nil {
 		return nil, nil, wrap(err, "transfer user", in.UserID)
 	}
-	if err := tx.endSessions(ctx, user.ID); err != nil {
+	if _, err := tx.endSessions(ctx, user.ID, model.SessionID{}); err != nil {
+		return nil, nil, wrap(err, "transfer user", in.UserID)
+	}
+	if err := tx.endInvitation(ctx, user.ID); err != nil {
 		return nil, nil, wrap(err, "transfer user", in.UserID)
 	}
 	// Neither company learns of the other: what stayed is the old one's to know.
@@ -200,6 +241,7 @@ func withOwner(details map[string]any, newOwner *model.UserID, reassigned *model
 	if newOwner != nil {
 		details["newOwnerId"] = newOwner.String()
 		details["projects"], details["documents"] = reassigned.Projects, reassigned.Documents
+		details["conversations"] = reassigned.Conversations
 	}
 	return details
 }
@@ -218,34 +260,27 @@ func (tx *Tx) reassign(ctx context.Context, user *model.User, newOwner *model.Us
 		return nil, fault.New(fault.BadReference, "There is no such user in the company.").At("newOwnerId")
 	}
 	var r model.Reassigned
-	if r.Projects, err = giveTo[model.Project](ctx, tx, user.ID, *newOwner); err != nil {
+	if r.Projects, err = changeAll[model.Project](ctx, tx, "owner_id", user.ID, *newOwner); err != nil {
 		return nil, err
 	}
-	r.Documents, err = giveTo[model.Document](ctx, tx, user.ID, *newOwner)
-	return &r, err
-}
-
-func giveTo[T any](ctx context.Context, tx *Tx, from, to model.UserID) (int32, error) {
-	result, err := tx.db.NewUpdate().Model((*T)(nil)).
-		Set("owner_id = ?", to).Set("version = version + 1").Set("updated_at = clock_timestamp()").
-		Where("owner_id = ?", from).Exec(ctx)
-	if err != nil {
-		return 0, err
+	if r.Documents, err = changeAll[model.Document](ctx, tx, "owner_id", user.ID, *newOwner); err != nil {
+		return nil, err
 	}
-	count, err := result.RowsAffected()
-	return int32(count), err
+	r.Conversations, err = changeAll[model.Conversation](ctx, tx, "owner_id", user.ID, *newOwner)
+	return &r, err
 }
 
 func (tx *Tx) ownsNothing(ctx context.Context, user model.UserID) error {
 	var owned model.Reassigned
 	err := tx.db.NewRaw(`SELECT
 		(SELECT count(*) FROM projects WHERE owner_id = ?0) AS projects,
-		(SELECT count(*) FROM documents WHERE owner_id = ?0) AS documents`, user).Scan(ctx, &owned)
+		(SELECT count(*) FROM documents WHERE owner_id = ?0) AS documents,
+		(SELECT count(*) FROM conversations WHERE owner_id = ?0) AS conversations`, user).Scan(ctx, &owned)
 	if err != nil || owned == (model.Reassigned{}) {
 		return err
 	}
-	return fault.New(fault.Conflict, "The user owns %d projects and %d documents: name who takes them over.",
-		owned.Projects, owned.Documents).At("newOwnerId")
+	return fault.New(fault.Conflict, "The user owns %d projects, %d documents and %d conversations: name who takes them over.",
+		owned.Projects, owned.Documents, owned.Conversations).At("newOwnerId")
 }
 
 // owner says who owns a new row: the viewer, or the user that a MANAGER or ADMIN names. It gives the owner's company.

@@ -23,6 +23,8 @@ func TestTransferUserIsAllOrNothing(t *testing.T) {
 	projects := w.Projects(t, w.member, 2)
 	w.Documents(t, w.member, projects[0], 3)
 	w.Token(t, w.member)
+	w.Account(t, w.member, "google")
+	w.Invite(t, w.member)
 	in := model.TransferUserInput{UserID: w.member.ID, CompanyID: w.other.ID, NewOwnerID: &w.manager.ID}
 	transfer := func() (*model.Reassigned, error) {
 		return inTx(t, w, w.admin, func(ctx context.Context, tx *repo.Tx) (*model.Reassigned, error) {
@@ -64,6 +66,9 @@ func TestTransferUserIsAllOrNothing(t *testing.T) {
 	}
 	if left := must[rowsOf](t)(query(w.DB, "SELECT id::text FROM sessions WHERE user_id = '"+uuidOf(w.member.ID)+"'")); len(left) != 0 {
 		t.Error("the user's sessions did not end")
+	}
+	if left := must[rowsOf](t)(query(w.DB, "SELECT 'invitation' FROM invitations UNION ALL SELECT provider FROM accounts")); len(left) != 1 || left[0] != "google" {
+		t.Errorf("of invitation and account link, what is left is %v", left)
 	}
 	companies := must[rowsOf](t)(query(w.DB, "SELECT company_id::text FROM audit_log WHERE action = 'USER_TRANSFERRED' ORDER BY id"))
 	want := []string{uuidOf(w.company.ID), uuidOf(w.other.ID)}

@@ -49,7 +49,7 @@ func (s Sessions) SignIn(ctx context.Context, in model.SignInInput, client Clien
 		return nil, err
 	}
 	var hash *string
-	if user != nil {
+	if user != nil && user.DeactivatedAt == nil {
 		hash = user.PasswordHash
 	}
 	// The limit keeps a long text from being hashed; no password is longer.
@@ -62,23 +62,38 @@ func (s Sessions) SignIn(ctx context.Context, in model.SignInInput, client Clien
 		}
 		return nil, err
 	}
+	signedIn, err := s.start(ctx, user, client, func(context.Context, *repo.Tx) (*model.User, error) { return user, nil })
+	if fault.Is(err, fault.Unauthenticated) { // deactivated or deleted since the password was checked
+		err = ErrWrongCredentials
+	}
+	return signedIn, err
+}
+
+// start starts a session of the user, in one transaction with what comes before it.
+func (s Sessions) start(
+	ctx context.Context, user *model.User, client Client, before func(context.Context, *repo.Tx) (*model.User, error),
+) (*SignedIn, error) {
 	token, session := NewSession(sessionLifetime, client)
 	viewer := model.Viewer{UserID: user.ID, CompanyID: user.CompanyID, Role: user.Role}
-	err = s.Store.InTx(ctx, viewer, func(ctx context.Context, tx *repo.Tx) error {
-		return tx.CreateSession(ctx, session)
+	user, err := repo.Do(ctx, s.Store, viewer, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
+		user, err := before(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		return user, tx.CreateSession(ctx, session)
 	})
 	if err != nil {
 		return nil, err
 	}
 	viewer.SessionID = session.ID
-	return &SignedIn{Token: token, Expires: session.Expires, Viewer: viewer, User: user}, nil
+	return &SignedIn{Token: token, Expires: session.ExpiresAt, Viewer: viewer, User: user}, nil
 }
 
 // NewSession makes a token and the session to store for it, which its user and id are still to be given.
 func NewSession(lifetime time.Duration, client Client) (string, *model.Session) {
 	token := tokenPrefix + rand.Text()
 	return token, &model.Session{
-		TokenHash: hashToken(token), Expires: time.Now().Add(lifetime).UTC().Truncate(time.Second),
+		TokenHash: hashToken(token), ExpiresAt: time.Now().Add(lifetime).UTC().Truncate(time.Second),
 		UserAgent: optional(client.UserAgent), Address: optional(client.Address),
 	}
 }
@@ -86,7 +101,7 @@ func NewSession(lifetime time.Duration, client Client) (string, *model.Session) 
 // SignOut ends the viewer's session and reports whether there was one.
 func (s Sessions) SignOut(ctx context.Context, viewer model.Viewer) (bool, error) {
 	return repo.Do(ctx, s.Store, viewer, func(ctx context.Context, tx *repo.Tx) (bool, error) {
-		return tx.EndSession(ctx)
+		return tx.SignOut(ctx)
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"dossier/internal/pgconn"
 	"dossier/internal/pgdev"
+	"dossier/internal/telemetry"
 	"dossier/migrations"
 	"dossier/repo"
 )
@@ -178,5 +179,5 @@ func clone(t testing.TB, migrated bool) *DB {
 		}
 	})
 	recorder := &Recorder{}
-	return &DB{Store: repo.New(pool, recorder), Pool: pool, URL: s.urlOf(name), SQL: recorder}
+	return &DB{Store: repo.New(pool, recorder, telemetry.StatementHook{}), Pool: pool, URL: s.urlOf(name), SQL: recorder}
 }

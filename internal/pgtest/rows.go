@@ -47,6 +47,39 @@ func (db *DB) User(t testing.TB, company *model.Company, role model.Role, name s
 	})
 }
 
+// Account links an account at the provider to the user.
+func (db *DB) Account(t testing.TB, user *model.User, provider string) *model.Account {
+	t.Helper()
+	return do(t, db, func(ctx context.Context, tx *repo.Tx) (*model.Account, error) {
+		return tx.LinkAccount(ctx, model.LinkedAccount{
+			Account:     model.Account{UserID: user.ID, Type: "oidc", Provider: provider, ProviderAccountID: user.Email},
+			AccessToken: new("secret of " + user.Email),
+		})
+	})
+}
+
+// Invite makes an invitation for the user and gives its token.
+func (db *DB) Invite(t testing.TB, user *model.User) string {
+	t.Helper()
+	token, invitation := auth.NewInvitation()
+	do(t, db, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
+		return tx.RenewInvitation(ctx, model.RenewInvitationInput{UserID: user.ID}, invitation)
+	})
+	return token
+}
+
+// SetPassword gives the user a password.
+func (db *DB) SetPassword(t testing.TB, user *model.User, password string) {
+	t.Helper()
+	hash, err := auth.HashPassword(t.Context(), password)
+	if err == nil {
+		_, err = db.Pool.Exec("UPDATE users SET password_hash = $1 WHERE id = $2", hash, user.ID)
+	}
+	if err != nil {
+		t.Fatalf("set password: %v", err)
+	}
+}
+
 // Projects adds n projects of the owner.
 func (db *DB) Projects(t testing.TB, owner *model.User, n int) []*model.Project {
 	t.Helper()

@@ -90,6 +90,7 @@ func viewer(user *model.User) model.Viewer {
 	return model.Viewer{UserID: user.ID, CompanyID: user.CompanyID, Role: user.Role}
 }
 
+// signIns adds the demo users that have a password. The last one, the member, can sign in by a provider too.
 func (s *seeder) signIns(ctx context.Context, tx *repo.Tx, company *model.Company) ([]*model.User, error) {
 	var users []*model.User
 	for _, demo := range SignIns {
@@ -105,7 +106,11 @@ func (s *seeder) signIns(ctx context.Context, tx *repo.Tx, company *model.Compan
 			users = append(users, user)
 		}
 	}
-	return users, nil
+	_, err := tx.LinkAccount(ctx, model.LinkedAccount{Account: model.Account{
+		UserID: users[len(users)-1].ID, Type: "oidc", Provider: "google", ProviderAccountID: "104857600000000000001",
+		Scope: new("openid email profile"),
+	}})
+	return users, err
 }
 
 // projects adds projects of the transaction's viewer, and gives their documents.

@@ -37,6 +37,10 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s is %s", demo.Email, role)
 		}
 	}
+	links := signIn(t, w, "member@demo.example").Query(t, `{ me { accounts { nodes { provider } } } }`)
+	if links.Text("me.accounts.nodes.0.provider") != "google" {
+		t.Errorf("the member's account links: %v", links.Raw())
+	}
 	data := signIn(t, w, "admin@demo.example").Query(t, `{ companies { totalCount } users { pageInfo { hasNextPage } }
 		projects { pageInfo { hasNextPage } } documents { pageInfo { hasNextPage } } auditLog { pageInfo { hasNextPage } } }`)
 	if n := data.Text("companies.totalCount"); n != "4" {

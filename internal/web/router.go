@@ -50,7 +50,7 @@ func NewRouter(c Config) http.Handler {
 			MaxAge:         600,
 		}))
 	}
-	r.With(client(c.TrustedProxies), credentials(c.Authenticate, cmp.Or(c.AuthTimeout, DefaultAuthTimeout))).Handle("/graphql", c.GraphQL)
+	r.With(observed, client(c.TrustedProxies), credentials(c.Authenticate, cmp.Or(c.AuthTimeout, DefaultAuthTimeout))).Handle("/graphql", c.GraphQL)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get("/readyz", readiness(c.Readiness))
 	if c.Schema != "" {
@@ -86,6 +86,14 @@ func publicReason(err error) string {
 		return faults[0].Message
 	}
 	return "see the log"
+}
+
+// observed notes what the request does, from before its credential is checked.
+func observed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, _ := telemetry.WithRequest(r.Context())
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // client notes who is on the other side: it is what a session is listed with.

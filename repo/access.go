@@ -1,0 +1,115 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+// lockManaged locks the user whose access changes, together with the viewer, and confirms the viewer again: of two
+// managers who take each other's access away at the same time, the second one finds out here. All lock in the order of
+// ids, so that nobody waits in a ring.
+func (tx *Tx) lockManaged(ctx context.Context, id model.UserID, expected *int32) (*model.User, error) {
+	users, err := all[model.User](ctx, tx.users(nil)().
+		Where("?TableAlias.id IN (?)", bun.List([]model.UserID{id, tx.viewer.UserID})).
+		OrderExpr("?TableAlias.id").For(string(toChange)))
+	if err != nil {
+		return nil, err
+	}
+	var user *model.User
+	confirmed := tx.viewer == system
+	for _, locked := range users {
+		if locked.ID == tx.viewer.UserID {
+			confirmed = locked.Role == tx.viewer.Role && locked.DeactivatedAt == nil
+		}
+		if locked.ID == id {
+			user = locked
+		}
+	}
+	switch {
+	case !confirmed:
+		return nil, errAccessEnded
+	case user == nil:
+		return nil, fault.Missing("user").At("id")
+	case !tx.viewer.Manages(user.CompanyID):
+		return nil, fault.Denied("Only a MANAGER of the company may do this to the user.")
+	}
+	return user, expectVersion("user", expected, user.Version)
+}
+
+// ChangeUserRole makes a MEMBER a MANAGER, or the other way around. Staff are created as such, and stay it.
+func (tx *Tx) ChangeUserRole(ctx context.Context, in model.ChangeUserRoleInput) (*model.User, error) {
+	user, err := tx.lockManaged(ctx, in.UserID, in.ExpectedVersion)
+	switch {
+	case err != nil:
+		return nil, wrap(blameUser(err), "change role of", in.UserID)
+	case user.ID == tx.viewer.UserID:
+		return nil, fault.New(fault.Conflict, "You cannot change your own role.").At("userId")
+	case user.Role == model.RoleAdmin:
+		return nil, fault.Invalid([]string{"userId"}, "is platform staff, whose role does not change.")
+	case !tx.viewer.Role.AtLeast(in.Role):
+		return nil, fault.Denied("You may not give the role %s.", in.Role)
+	}
+	var c changes
+	set(&c, "role", &user.Role, &in.Role)
+	return user, tx.saveAccess(ctx, model.UserRoleChanged, user, c)
+}
+
+// DeactivateUser keeps a user from signing in, and ends the sessions. What the user owns stays.
+func (tx *Tx) DeactivateUser(ctx context.Context, in model.DeactivateUserInput) (*model.User, error) {
+	user, err := tx.lockManaged(ctx, in.UserID, in.ExpectedVersion)
+	switch {
+	case err != nil:
+		return nil, wrap(blameUser(err), "deactivate user", in.UserID)
+	case user.ID == tx.viewer.UserID:
+		return nil, fault.New(fault.Conflict, "You cannot deactivate yourself.").At("userId")
+	case user.DeactivatedAt != nil:
+		return user, nil
+	}
+	return user, tx.setDeactivated(ctx, model.UserDeactivated, user, new(time.Now().UTC().Truncate(time.Microsecond)))
+}
+
+// ReactivateUser lets a deactivated user sign in again. A session of a sign-in that the deactivation did not see does not
+// come back to life: it ends too.
+func (tx *Tx) ReactivateUser(ctx context.Context, in model.ReactivateUserInput) (*model.User, error) {
+	user, err := tx.lockManaged(ctx, in.UserID, in.ExpectedVersion)
+	switch {
+	case err != nil:
+		return nil, wrap(blameUser(err), "reactivate user", in.UserID)
+	case user.DeactivatedAt == nil:
+		return user, nil
+	}
+	return user, tx.setDeactivated(ctx, model.UserReactivated, user, nil)
+}
+
+func (tx *Tx) setDeactivated(ctx context.Context, action model.AuditAction, user *model.User, at *time.Time) error {
+	var c changes
+	setNull(&c, "deactivated_at", &user.DeactivatedAt, at)
+	if _, err := tx.endSessions(ctx, user.ID, model.SessionID{}); err != nil {
+		return wrap(err, "end sessions of", user.ID)
+	}
+	return tx.saveAccess(ctx, action, user, c)
+}
+
+// saveAccess writes what changed of a user's access, if anything did.
+func (tx *Tx) saveAccess(ctx context.Context, action model.AuditAction, user *model.User, c changes) error {
+	if len(c.columns) == 0 {
+		return nil
+	}
+	if err := save(ctx, tx, user, &user.Version, c); err != nil {
+		return wrap(err, "save access of", user.ID)
+	}
+	return tx.record(ctx, action, entry{user.AuditSubject(), c.details})
+}
+
+// blameUser puts the blame for a missing user on the input's userId.
+func blameUser(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.Blame(err, "userId")
+	}
+	return err
+}

@@ -1,0 +1,250 @@
+package repo_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"dossier/internal/fault"
+	"dossier/internal/pgtest"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// staleMax is how long another instance may use what has changed.
+const staleMax = time.Second
+
+// instance is a Store that watches, as each running server has one. Its statements are recorded.
+type instance struct {
+	*repo.Store
+	sql *pgtest.Recorder
+}
+
+func newInstance(t testing.TB, w world) *instance {
+	t.Helper()
+	i := &instance{sql: &pgtest.Recorder{}}
+	i.Store = repo.New(w.Pool, i.sql)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		i.Watch(ctx, slog.New(slog.DiscardHandler))
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	i.waitCaching(t)
+	return i
+}
+
+func (i *instance) waitCaching(t testing.TB) {
+	t.Helper()
+	within(t, 10*time.Second, "caching", func() bool { return repo.Caching(i.Store) })
+}
+
+func within(t testing.TB, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
+	for began := time.Now(); !condition(); time.Sleep(time.Millisecond) {
+		if time.Since(began) > limit {
+			t.Fatalf("no %s within %s", what, limit)
+		}
+	}
+}
+
+// session starts a session of the user and gives the hash of its token.
+func session(t testing.TB, w world, user *model.User) []byte {
+	t.Helper()
+	sum := sha256.Sum256([]byte(w.Token(t, user)))
+	return sum[:]
+}
+
+// whoIs is the session's viewer, and the viewer's company by name, as a request asks for them.
+func (i *instance) whoIs(ctx context.Context, hash []byte) (viewer model.Viewer, name, company string, err error) {
+	viewer, err = i.ViewerBySession(ctx, hash)
+	if err != nil {
+		return viewer, "", "", err
+	}
+	r := i.Reader(viewer)
+	me, err := r.Me(ctx)
+	if err != nil || viewer.CompanyID == nil {
+		return viewer, "", "", err
+	}
+	companies, err := r.CompaniesByIDs(ctx, []model.CompanyID{*viewer.CompanyID})
+	if err != nil || len(companies) != 1 {
+		return viewer, "", "", errors.Join(err, errors.New("no company"))
+	}
+	return viewer, me.Name, companies[0].Name, nil
+}
+
+// A warm session costs no statement, and what is handed out is the asker's own.
+func TestWarmViewersCostNoStatement(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i := newInstance(t, w)
+	hash, second := session(t, w, w.member), session(t, w, w.member)
+	for range 2 { // the second session shares the user's row with the first
+		for _, h := range [][]byte{hash, second} {
+			if _, name, company, err := i.whoIs(t.Context(), h); name != "Mo Member" || company != "Own" || err != nil {
+				t.Fatalf("%s of %s, %v", name, company, err)
+			}
+		}
+	}
+	i.sql.Reset()
+	viewer, _, _, err := i.whoIs(t.Context(), hash)
+	_, _, _, err2 := i.whoIs(t.Context(), second)
+	if sent := requested(i.sql); len(sent) != 0 || err != nil || err2 != nil || viewer.UserID != w.member.ID || viewer.SessionID == (model.SessionID{}) {
+		t.Errorf("%v, %v, %v, sent %v", viewer, err, err2, sent)
+	}
+	me := must[*model.User](t)(i.Reader(viewer).Me(t.Context()))
+	if me.PasswordHash != nil {
+		t.Error("the password's hash is kept")
+	}
+	me.Name = "changed by who asked"
+	if _, name, _, _ := i.whoIs(t.Context(), hash); name != "Mo Member" {
+		t.Errorf("what one asker did another one sees: %s", name)
+	}
+	// Another company is not cached, for staff neither.
+	admin := i.Reader(model.Viewer{UserID: w.admin.ID, Role: model.RoleAdmin})
+	for range 2 {
+		i.sql.Reset()
+		must[[]*model.Company](t)(admin.CompaniesByIDs(t.Context(), []model.CompanyID{w.company.ID}))
+		if sent := requested(i.sql); len(sent) != 1 {
+			t.Errorf("%d statements for staff", len(sent))
+		}
+	}
+}
+
+// requested are the statements but those by which the watch keeps itself awake.
+func requested(sql *pgtest.Recorder) []string {
+	var sent []string
+	for _, statement := range sql.Statements(false) {
+		if !strings.Contains(statement, "pg_notify") {
+			sent = append(sent, statement)
+		}
+	}
+	return sent
+}
+
+// What changes is seen at once where it was changed, and within a second on every other instance, whoever changed it.
+func TestChangesReachEveryInstance(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	here, there := newInstance(t, w), newInstance(t, w)
+	hash := session(t, w, w.member)
+	change := func(fn func(context.Context, *repo.Tx) error) func() error {
+		return func() error { return here.InTx(t.Context(), viewer(w.manager), fn) }
+	}
+	var worst time.Duration
+	for _, c := range []struct {
+		name   string
+		change func() error
+		seen   func(model.Viewer, string, string, error) bool
+		local  bool
+	}{
+		{"name", change(func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.member.ID, Name: new("Mo Changed")})
+			return err
+		}), func(_ model.Viewer, name, _ string, _ error) bool { return name == "Mo Changed" }, true},
+		{"role", change(func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.ChangeUserRole(ctx, model.ChangeUserRoleInput{UserID: w.member.ID, Role: model.RoleManager})
+			return err
+		}), func(v model.Viewer, _, _ string, _ error) bool { return v.Role == model.RoleManager }, true},
+		{"company", change(func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.UpdateCompany(ctx, model.UpdateCompanyInput{ID: w.company.ID, Name: new("Own, renamed")})
+			return err
+		}), func(_ model.Viewer, _, company string, _ error) bool { return company == "Own, renamed" }, true},
+		{"by hand", func() error {
+			_, err := w.Pool.Exec("UPDATE companies SET name = 'By hand'")
+			return err
+		}, func(_ model.Viewer, _, company string, _ error) bool { return company == "By hand" }, false},
+		{"sessions ended", change(func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.EndSessions(ctx, model.EndSessionsInput{UserID: w.member.ID})
+			return err
+		}), func(_ model.Viewer, _, _ string, err error) bool { return fault.Is(err, fault.Unauthenticated) }, true},
+	} {
+		for _, i := range []*instance{here, there} {
+			_, _, _, err := i.whoIs(t.Context(), hash)
+			i.sql.Reset()
+			_, _, _, err2 := i.whoIs(t.Context(), hash)
+			if sent := requested(i.sql); len(sent) > 0 || err != nil || err2 != nil {
+				t.Fatalf("before %s it is not cached: %v, %v, %v", c.name, err, err2, sent)
+			}
+		}
+		if err := c.change(); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if c.local && !c.seen(here.whoIs(t.Context(), hash)) {
+			t.Errorf("%s: not seen where it was changed", c.name)
+		}
+		began := time.Now()
+		within(t, staleMax, c.name, func() bool { return c.seen(there.whoIs(t.Context(), hash)) })
+		worst = max(worst, time.Since(began))
+	}
+	t.Logf("seen elsewhere within %s", worst)
+}
+
+// A user who is deactivated, deleted or moved is out at once where that was done.
+func TestWhoIsOutIsOut(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(context.Context, *repo.Tx, world) error{
+		"deactivated": func(ctx context.Context, tx *repo.Tx, w world) error {
+			_, err := tx.DeactivateUser(ctx, model.DeactivateUserInput{UserID: w.member.ID})
+			return err
+		},
+		"deleted": func(ctx context.Context, tx *repo.Tx, w world) error {
+			_, err := tx.DeleteUser(ctx, model.DeleteUserInput{ID: w.member.ID})
+			return err
+		},
+		"moved": func(ctx context.Context, tx *repo.Tx, w world) error {
+			_, _, err := tx.TransferUser(ctx, model.TransferUserInput{UserID: w.member.ID, CompanyID: w.other.ID})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			i := newInstance(t, w)
+			hash := session(t, w, w.member)
+			for range 2 {
+				must[model.Viewer](t)(i.ViewerBySession(t.Context(), hash))
+			}
+			err := i.InTx(t.Context(), viewer(w.admin), func(ctx context.Context, tx *repo.Tx) error { return end(ctx, tx, w) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := i.ViewerBySession(t.Context(), hash); !fault.Is(err, fault.Unauthenticated) {
+				t.Errorf("the session goes on: %v", err)
+			}
+		})
+	}
+}
+
+// Nothing is cached while the listener is away: what changes then is seen, and caching comes back by itself.
+func TestNothingIsCachedWithoutTheListener(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i := newInstance(t, w)
+	hash := session(t, w, w.member)
+	for range 2 {
+		must[model.Viewer](t)(i.ViewerBySession(t.Context(), hash))
+	}
+	for range 3 {
+		_, err := w.Pool.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND query LIKE 'LISTEN%'`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		within(t, staleMax, "end of the cache", func() bool { return !repo.Caching(i.Store) })
+		if _, err := w.Pool.Exec("UPDATE users SET name = name || '+' WHERE id = $1", uuidOf(w.member.ID)); err != nil {
+			t.Fatal(err)
+		}
+		_, before, _, err := i.whoIs(t.Context(), hash)
+		i.waitCaching(t)
+		_, after, _, err2 := i.whoIs(t.Context(), hash)
+		if err != nil || err2 != nil || before != after || !strings.HasSuffix(after, "+") {
+			t.Errorf("%q and %q, %v, %v", before, after, err, err2)
+		}
+	}
+}

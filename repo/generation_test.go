@@ -1,0 +1,123 @@
+package repo
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"dossier/model"
+)
+
+func someSession(user *model.User) *cachedSession {
+	return &cachedSession{model.NewID[model.SessionID](), time.Now().Add(time.Hour), user}
+}
+
+// A row that was read before something changed is not kept after that was told.
+func TestOldRowsAreNotKept(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	user, company := &model.User{ID: model.NewID[model.UserID]()}, model.Company{ID: model.NewID[model.CompanyID]()}
+	read := c.now()
+	c.forget(user.ID.Global(), company.ID.Global())
+	c.keepSession(read, []byte("old"), someSession(user))
+	c.keepCompany(read, company)
+	if _, ok := c.session([]byte("old")); ok {
+		t.Error("an old session is kept")
+	}
+	if _, ok := c.company(company.ID); ok {
+		t.Error("an old company is kept")
+	}
+	c.keepSession(c.now(), []byte("new"), someSession(user))
+	c.keepCompany(c.now(), company)
+	if _, ok := c.session([]byte("new")); !ok {
+		t.Error("a new session is not kept")
+	}
+	if _, ok := c.company(company.ID); !ok {
+		t.Error("a new company is not kept")
+	}
+}
+
+// To forget a user forgets all sessions of that user and of nobody else; a session that is over is not used.
+func TestSessionsGoWithTheirUser(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	ann, bob := &model.User{ID: model.NewID[model.UserID](), Name: "Ann"}, &model.User{ID: model.NewID[model.UserID](), Name: "Bob"}
+	for _, hash := range []string{"ann 1", "ann 2", "bob"} {
+		user := *map[bool]*model.User{true: bob, false: ann}[hash == "bob"]
+		c.keepSession(c.now(), []byte(hash), someSession(&user))
+	}
+	over := someSession(bob)
+	over.expiresAt = time.Now()
+	c.keepSession(c.now(), []byte("over"), over)
+	for hash, want := range map[string]bool{"ann 1": true, "ann 2": true, "bob": true, "over": false} {
+		if _, ok := c.session([]byte(hash)); ok != want {
+			t.Errorf("%s is there: %t", hash, ok)
+		}
+	}
+	c.forget(ann.ID.Global())
+	for hash, want := range map[string]bool{"ann 1": false, "ann 2": false, "bob": true} {
+		if _, ok := c.session([]byte(hash)); ok != want {
+			t.Errorf("after Ann was forgotten %s is there: %t", hash, ok)
+		}
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	var wait sync.WaitGroup
+	for worker := range 4 {
+		wait.Go(func() {
+			for i := range cachedRowsMax {
+				user := &model.User{ID: model.NewID[model.UserID]()}
+				c.keepSession(c.now(), fmt.Append(nil, worker, i), someSession(user))
+				c.keepCompany(c.now(), model.Company{ID: model.NewID[model.CompanyID]()})
+			}
+		})
+	}
+	wait.Wait()
+	c.sessions.CleanUp()
+	c.users.CleanUp()
+	c.companies.CleanUp()
+	for name, size := range map[string]int{
+		"sessions": c.sessions.EstimatedSize(), "users": c.users.EstimatedSize(), "companies": c.companies.EstimatedSize(),
+	} {
+		if size > cachedRowsMax || size < cachedRowsMax/2 {
+			t.Errorf("%d %s of at most %d", size, name, cachedRowsMax)
+		}
+	}
+}
+
+// Where nobody tells that a row changed, it is not used for longer than cacheExpiry.
+func TestCachedRowsExpire(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	user := &model.User{ID: model.NewID[model.UserID]()}
+	c.keepSession(c.now(), []byte("hash"), someSession(user))
+	c.keepCompany(c.now(), model.Company{ID: model.CompanyID{1}})
+	time.Sleep(cacheExpiry / 2)
+	if _, ok := c.session([]byte("hash")); !ok { // to be used is not to be written
+		t.Error("it expired early")
+	}
+	time.Sleep(cacheExpiry/2 + 100*time.Millisecond)
+	_, session := c.session([]byte("hash"))
+	_, company := c.company(model.CompanyID{1})
+	if session || company {
+		t.Errorf("after %s there is a session: %t, a company: %t", cacheExpiry, session, company)
+	}
+}
+
+func TestStaleRow(t *testing.T) {
+	t.Parallel()
+	id := model.NewID[model.UserID]().Global()
+	if rows := staleRow("user " + id.UUID.String()); len(rows) != 1 || rows[0] != id {
+		t.Errorf("%v", rows)
+	}
+	for _, payload := range []string{"", "user", "user x", " ", "user 1 2"} {
+		if rows := staleRow(payload); rows != nil {
+			t.Errorf("%q: %v", payload, rows)
+		}
+	}
+	newCache().forget(model.GlobalID{Prefix: "planet", UUID: id.UUID}) // of a later version
+}

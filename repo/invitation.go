@@ -1,0 +1,121 @@
+package repo
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+// ErrNoInvitation is a token that is of no invitation, or of one that is used, expired or of a deactivated user; which
+// of them is not told.
+var ErrNoInvitation = fault.New(fault.Unauthenticated, "The invitation is unknown or has ended: ask for a new one.")
+
+// InvitationsByUser reads the users' invitations; those not there or not visible are left out.
+func (r Reader) InvitationsByUser(
+	ctx context.Context, users []model.UserID,
+) (map[model.UserID]*model.Invitation, error) {
+	rows, err := scan[model.Invitation](ctx,
+		personal[model.Invitation](r).Where("?TableAlias.user_id IN (?)", bun.List(users)))
+	invitations := make(map[model.UserID]*model.Invitation, len(rows))
+	for _, row := range rows {
+		invitations[row.UserID] = row
+	}
+	return invitations, err
+}
+
+// UserByInvitation gives who may accept the invitation with this token hash.
+func (s *Store) UserByInvitation(ctx context.Context, tokenHash []byte) (*model.User, error) {
+	users, err := all[model.User](ctx, s.System().users(nil)().
+		Join("JOIN invitations AS invitation ON invitation.user_id = ?TableAlias.id").
+		Where("invitation.token_hash = ? AND invitation.expires > now()", tokenHash).
+		Where("?TableAlias.deactivated_at IS NULL AND ?TableAlias.password_hash IS NULL"))
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, ErrNoInvitation
+	}
+	return users[0], nil
+}
+
+// InviteUser adds a user without a password, and the invitation to set one.
+func (tx *Tx) InviteUser(
+	ctx context.Context, in model.InviteUserInput, invitation *model.Invitation,
+) (*model.User, error) {
+	user, err := tx.CreateUser(ctx, in.User(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.invite(ctx, user, invitation); err != nil {
+		return nil, wrap(err, "invite user", user.ID)
+	}
+	return user, tx.record(ctx, model.UserInvited, invitationEntry(user, invitation))
+}
+
+// RenewInvitation puts a new invitation in the place of the user's, or of none, while the user has no password.
+func (tx *Tx) RenewInvitation(
+	ctx context.Context, in model.RenewInvitationInput, invitation *model.Invitation,
+) (*model.User, error) {
+	user, err := tx.lockUser(ctx, toChange, in.UserID, nil)
+	if err != nil {
+		return nil, wrap(blameUser(err), "renew invitation of", in.UserID)
+	}
+	switch {
+	case !tx.viewer.Manages(user.CompanyID):
+		return nil, fault.Denied("Only a MANAGER of the company may invite the user.")
+	case user.PasswordHash != nil:
+		return nil, fault.New(fault.Conflict, "The user has a password already.").At("userId")
+	case user.DeactivatedAt != nil:
+		return nil, fault.New(fault.Conflict, "The user is deactivated.").At("userId")
+	}
+	if err := tx.endInvitation(ctx, user.ID); err != nil {
+		return nil, wrap(err, "renew invitation of", in.UserID)
+	}
+	if err := tx.invite(ctx, user, invitation); err != nil {
+		return nil, wrap(err, "renew invitation of", in.UserID)
+	}
+	return user, tx.record(ctx, model.InvitationRenewed, invitationEntry(user, invitation))
+}
+
+func (tx *Tx) invite(ctx context.Context, user *model.User, invitation *model.Invitation) error {
+	invitation.ID, invitation.UserID = model.NewID[model.InvitationID](), user.ID
+	_, err := tx.db.NewInsert().Model(invitation).Returning("NULL").Exec(ctx)
+	return err
+}
+
+func (tx *Tx) endInvitation(ctx context.Context, user model.UserID) error {
+	_, err := tx.db.NewDelete().Model((*model.Invitation)(nil)).Where("user_id = ?", user).Exec(ctx)
+	return err
+}
+
+func invitationEntry(user *model.User, invitation *model.Invitation) entry {
+	return entry{user.AuditSubject(), map[string]any{"expires": timeText(invitation.ExpiresAt)}}
+}
+
+// AcceptInvitation sets the password of the transaction's viewer, whose invitation ends. The user's row is locked first:
+// of two who accept at the same time one does, and a renewed or deactivated one is seen.
+func (tx *Tx) AcceptInvitation(ctx context.Context, tokenHash []byte, passwordHash string) (*model.User, error) {
+	user, err := tx.lockUser(ctx, toChange, tx.viewer.UserID, nil)
+	if err != nil {
+		return nil, wrap(err, "accept invitation of", tx.viewer.UserID)
+	}
+	if user.DeactivatedAt != nil {
+		return nil, ErrNoInvitation
+	}
+	result, err := tx.db.NewDelete().Model((*model.Invitation)(nil)).
+		Where("user_id = ? AND token_hash = ? AND expires > now()", user.ID, tokenHash).Exec(ctx)
+	if err != nil {
+		return nil, wrap(err, "accept invitation of", user.ID)
+	}
+	if ended, err := result.RowsAffected(); err != nil || ended == 0 {
+		return nil, ErrNoInvitation
+	}
+	user.PasswordHash = &passwordHash
+	if err := save(ctx, tx, user, &user.Version, changes{columns: []string{"password_hash"}}); err != nil {
+		return nil, wrap(err, "accept invitation of", user.ID)
+	}
+	return user, tx.record(ctx, model.InvitationAccepted, entry{subject: user.AuditSubject()})
+}
