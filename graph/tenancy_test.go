@@ -44,6 +44,8 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		"company": {
 			`{ company(id: "%s") { name } }`,
 			`{ users(filter: {companyId: "%s"}) { totalCount nodes { id } pageInfo { hasNextPage } } }`,
+			`{ projects(filter: {companyId: "%s"}) { totalCount nodes { id } } documents(filter: {companyId: "%s"}) { totalCount nodes { id } } }`,
+			`{ me { company { projects(filter: {companyId: "%s"}) { totalCount } documents(filter: {companyId: "%s"}) { totalCount } } } }`,
 			`{ auditLog(filter: {companyId: "%s"}) { totalCount nodes { id } } }`,
 			`mutation { createTheme(input: {companyId: "%s", name: "n"}) { theme { id } userErrors { code field message } } }`,
 			`mutation { updateCompany(input: {id: "%s", name: "x"}) { company { id } userErrors { code field message } } }`,
@@ -119,7 +121,7 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 			`mutation { deleteConversation(input: {id: "%s"}) { deletedConversationId userErrors { code field message } } }`,
 		},
 	}
-	anyID := []string{`{ node(id: "%s") { id } }`, `{ nodes(ids: ["%s"]) { id } }`}
+	anyID := []string{`{ node(id: "%s") { id } }`, `{ nodes(ids: ["%s"]) { id } }`, `{ auditLog(filter: {subjectId: "%s"}) { totalCount nodes { id } } }`}
 	for _, viewer := range []*model.User{w.member, w.manager} {
 		client := w.As(t, viewer)
 		for entity, id := range ids {
