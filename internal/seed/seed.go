@@ -74,11 +74,66 @@ func (s *seeder) company(ctx context.Context, tx *repo.Tx, c demoCompany, first 
 		}
 		users = append(users, user)
 	}
+	themes, err := s.themes(ctx, tx, company)
+	if err != nil {
+		return err
+	}
 	for i, user := range users[:c.owners] {
 		documents, err := s.projects(ctx, tx.As(viewer(user)), c.projectsEach)
 		if err == nil && first && i == 0 {
 			err = s.process(ctx, tx.As(viewer(user)), documents[:min(len(documents), documentsProcessed)])
 		}
+		if err == nil {
+			err = s.tag(ctx, tx.As(viewer(user)), themes, documents)
+		}
+		if err == nil {
+			err = s.talk(ctx, tx.As(viewer(user)), documents)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// themes adds the company's win themes.
+func (s *seeder) themes(ctx context.Context, tx *repo.Tx, company *model.Company) ([]*model.Theme, error) {
+	var all []*model.Theme
+	for _, t := range winThemes {
+		theme, err := tx.CreateTheme(ctx, model.CreateThemeInput{
+			CompanyID: &company.ID, Name: t.name, Description: &t.description, Color: &t.color,
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, theme)
+	}
+	return all, nil
+}
+
+// tag attaches two of the themes to some of the documents, and to their projects.
+func (s *seeder) tag(ctx context.Context, tx *repo.Tx, themes []*model.Theme, documents []*model.Document) error {
+	first := s.chance.IntN(len(themes))
+	in := model.ThemeTargets{ThemeIDs: []model.ThemeID{themes[first].ID, themes[(first+1)%len(themes)].ID}}
+	for i, document := range documents {
+		if i%3 == 0 {
+			in.DocumentIDs = append(in.DocumentIDs, document.ID)
+		}
+		if i%5 == 0 {
+			in.ProjectIDs = append(in.ProjectIDs, *document.ProjectID)
+		}
+	}
+	_, err := tx.AttachThemes(ctx, in)
+	return err
+}
+
+// talk starts conversations about the projects of some documents.
+func (s *seeder) talk(ctx context.Context, tx *repo.Tx, documents []*model.Document) error {
+	for i := 0; i < len(documents); i += 12 {
+		_, err := tx.CreateConversation(ctx, model.CreateConversationInput{
+			ProjectID: documents[i].ProjectID, Title: pick(s, talks), ContainerName: new("conversations"),
+			BlobName: new(documents[i].ID.Global().UUID.String() + ".json"),
+		})
 		if err != nil {
 			return err
 		}

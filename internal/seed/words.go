@@ -46,6 +46,19 @@ var clients = []string{
 	"Kestrel Energy", "Regional Water Board", "Oakhill School District", "National Archive", "Metro Transit",
 }
 
+var winThemes = []struct{ name, description, color string }{
+	{"On time", "We finished nine of ten projects before the date that was agreed.", "#1a7f37"},
+	{"Local people", "Who works on the project lives in the region.", "#0969da"},
+	{"Low carbon", "Less than half of the emissions that are usual in the trade.", "#2da44e"},
+	{"One contact", "One person answers for everything, from the first day to the last.", "#8250df"},
+	{"Fixed price", "No claims for what we could have seen before.", "#bf8700"},
+}
+
+var talks = []string{
+	"What does the client care about most?", "Which certificates are asked for?", "Where do the prices differ from last time?",
+	"Summary of the contract terms", "Questions for the client before Friday", "How is the offer evaluated?",
+}
+
 var files = []struct{ name, contentType string }{
 	{"Invitation to tender.pdf", "application/pdf"},
 	{"Specification of requirements.pdf", "application/pdf"},
