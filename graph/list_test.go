@@ -30,11 +30,17 @@ type listPlace struct {
 type listWorld struct {
 	world
 	projects map[string]*model.Project
+	themes   map[string]themeID
 }
+
+// themeID is a theme's id as clients have it.
+type themeID string
+
+func (id themeID) String() string { return string(id) }
 
 func newListWorld(t testing.TB) listWorld {
 	t.Helper()
-	w := listWorld{newWorld(t), map[string]*model.Project{}}
+	w := listWorld{newWorld(t), map[string]*model.Project{}, map[string]themeID{}}
 	w.Company(t, "Alpha")
 	projects := append(w.Projects(t, w.member, 2), w.Projects(t, w.manager, 1)...)
 	for i, name := range []string{"Tower", "Bridge", "Road"} {
@@ -71,7 +77,40 @@ func newListWorld(t testing.TB) listWorld {
 		('Bid%', 'FAILED', 'text/plain', '2026-01-05Z', '2026-02-02Z'), ('Costs_', 'READY', 'text/plain', '2026-01-01Z', '2026-02-04Z'),
 		('draft', 'UPLOADING', 'image/png', '2026-01-04Z', '2026-02-01Z'), ('Estimate', 'PENDING', 'application/pdf', '2026-01-03Z', '2026-02-03Z'))
 		v (name, status, type, created, updated) WHERE v.name = d.name`)
+	w.addTags(t)
 	return w
+}
+
+// addTags adds themes that are attached to some of the rows, and conversations.
+func (w listWorld) addTags(t testing.TB) {
+	t.Helper()
+	manager, stranger := w.As(t, w.manager), w.As(t, w.stranger)
+	w.themes["Green"], w.themes["Fast"] = themeID(theme(t, manager, "Green")), themeID(theme(t, manager, "Fast"))
+	w.themes["Alien"] = themeID(theme(t, stranger, "Alien"))
+	w.exec(t, `INSERT INTO project_themes (company_id, project_id, theme_id) SELECT p.company_id, p.id, t.id FROM projects p JOIN themes t
+		ON (p.name, t.name) IN (('Tower', 'Green'), ('Bridge', 'Green'), ('Tower', 'Fast'), ('Canal', 'Alien'))`)
+	w.exec(t, `INSERT INTO document_themes (company_id, document_id, theme_id) SELECT d.company_id, d.id, t.id FROM documents d JOIN themes t
+		ON (d.name, t.name) IN (('Annex', 'Green'), ('Bid%', 'Green'), ('Annex', 'Fast'), ('Estimate', 'Alien'))`)
+	w.exec(t, `UPDATE themes t SET description = v.description, created_at = v.created FROM (VALUES
+		('Green', 'Trees.', timestamptz '2026-01-02Z'), ('Fast', NULL, '2026-01-03Z'), ('Alien', 'Green men.', '2026-01-01Z'))
+		v (name, description, created) WHERE v.name = t.name`)
+	for _, c := range []struct {
+		title   string
+		owner   *model.User
+		project *model.Project
+	}{
+		{"Kickoff", w.member, w.projects["Tower"]}, {"Prices%", w.member, nil}, {"Audit", w.manager, w.projects["Tower"]},
+		{"Zoo", w.stranger, w.projects["Canal"]},
+	} {
+		in := map[string]any{"title": c.title}
+		if c.project != nil {
+			in["projectId"] = c.project.ID
+		}
+		w.As(t, c.owner).Query(t, `mutation($in: CreateConversationInput!) { createConversation(input: $in) { conversation { id } } }`, "in", in)
+	}
+	w.exec(t, `UPDATE conversations c SET created_at = v.created, updated_at = v.updated FROM (VALUES
+		('Kickoff', timestamptz '2026-01-01Z', timestamptz '2026-02-03Z'), ('Prices%', '2026-01-04Z', '2026-02-01Z'),
+		('Audit', '2026-01-02Z', '2026-02-04Z'), ('Zoo', '2026-01-03Z', '2026-02-02Z')) v (title, created, updated) WHERE v.title = c.title`)
 }
 
 func (w listWorld) exec(t testing.TB, statement string, values ...any) {
@@ -125,6 +164,7 @@ func (w listWorld) cases(t testing.TB) []listCase {
 		},
 		filters: map[string]string{
 			w.id("ownerId", w.member.ID): "Tower Bridge", w.id("companyId", w.other.ID): "Canal",
+			w.id("themeId", w.themes["Green"]): "Tower Bridge", w.id("themeId", w.themes["Green"]) + `, archived: true`: "Tower",
 			`archived: true`: "Tower Canal", `archived: false`: "Bridge Road", `archived: null`: "Tower Bridge Road Canal",
 			`search: "AR"`: "Road", `search: "ridge"`: "Bridge",
 			`createdAt: {from: "2026-01-02T00:00:00Z", until: "2026-01-04T00:00:00Z"}`: "Road Canal",
@@ -137,6 +177,7 @@ func (w listWorld) cases(t testing.TB) []listCase {
 			all("projects", "Tower Bridge Road Canal"), own("projects", "Tower Bridge Road"),
 			under("company", w.company.ID.String(), "projects", "Tower Bridge Road"),
 			under("user", w.member.ID.String(), "projects", "Tower Bridge"),
+			under("theme", w.themes["Green"].String(), "projects", "Tower Bridge"),
 		},
 	}, {
 		list: "documents", field: "name",
@@ -146,7 +187,9 @@ func (w listWorld) cases(t testing.TB) []listCase {
 		},
 		filters: map[string]string{
 			w.id("projectId", w.projects["Tower"].ID): "Annex Costs_", w.id("ownerId", w.manager.ID): "Costs_ draft",
-			w.id("companyId", w.other.ID): "Estimate", `status: READY`: "Annex Costs_", `status: [FAILED, PENDING]`: "Bid% Estimate",
+			w.id("themeId", w.themes["Green"]): "Annex Bid%", w.id("themeId", w.themes["Alien"]): "Estimate",
+			w.id("themeId", w.themes["Green"]) + `, status: READY`: "Annex",
+			w.id("companyId", w.other.ID):                          "Estimate", `status: READY`: "Annex Costs_", `status: [FAILED, PENDING]`: "Bid% Estimate",
 			`status: []`: "", `contentType: []`: "", `status: null, contentType: null`: "Annex Bid% Costs_ draft Estimate",
 			`contentType: "text/plain"`: "Bid% Costs_", `contentType: ["image/png", "application/pdf"]`: "draft Annex Estimate", `contentType: "TEXT/PLAIN"`: "",
 			`search: "%"`: "Bid%", `search: "_"`: "Costs_", `search: "A"`: "Annex Estimate draft", `search: "\\"`: "",
@@ -162,6 +205,37 @@ func (w listWorld) cases(t testing.TB) []listCase {
 			under("company", w.company.ID.String(), "documents", "Annex Bid% Costs_ draft"),
 			under("user", w.member.ID.String(), "documents", "Annex Bid%"),
 			under("project", w.projects["Tower"].ID.String(), "documents", "Annex Costs_"),
+			under("theme", w.themes["Green"].String(), "documents", "Annex Bid%"),
+		},
+	}, {
+		list: "themes", field: "name",
+		orders: map[string]string{"NAME": "Alien Fast Green", "CREATED_AT": "Alien Green Fast"},
+		filters: map[string]string{
+			`search: "GREEN"`: "Green Alien", `search: "tree"`: "Green", w.id("companyId", w.other.ID): "Alien",
+			`createdAt: {from: "2026-01-02T00:00:00Z", until: "2026-01-03T00:00:00Z"}`:                   "Green",
+			`search: "e", createdAt: {from: "2026-01-02T00:00:00Z"}, ` + w.id("companyId", w.company.ID): "Green",
+		},
+		places: []listPlace{
+			all("themes", "Alien Fast Green"), own("themes", "Fast Green"), under("company", w.company.ID.String(), "themes", "Fast Green"),
+			under("project", w.projects["Tower"].ID.String(), "themes", "Fast Green"),
+			under("project", w.projects["Bridge"].ID.String(), "themes", "Green"),
+		},
+	}, {
+		list: "conversations", field: "title",
+		orders: map[string]string{
+			"TITLE": "Audit Kickoff Prices% Zoo", "CREATED_AT": "Kickoff Audit Zoo Prices%", "UPDATED_AT": "Prices% Zoo Kickoff Audit",
+		},
+		filters: map[string]string{
+			`search: "%"`: "Prices%", `search: "I"`: "Audit Kickoff Prices%", w.id("ownerId", w.member.ID): "Kickoff Prices%",
+			w.id("projectId", w.projects["Tower"].ID): "Audit Kickoff", w.id("companyId", w.other.ID): "Zoo",
+			`createdAt: {until: "2026-01-02T00:00:00Z"}`: "Kickoff", `updatedAt: {from: "2026-02-03T00:00:00Z"}`: "Audit Kickoff",
+			`search: "k", updatedAt: {from: "2026-02-03T00:00:00Z"}, ` + w.id("ownerId", w.member.ID) + `, ` + w.id("companyId", w.company.ID): "Kickoff",
+		},
+		places: []listPlace{
+			all("conversations", "Audit Kickoff Prices% Zoo"), own("conversations", "Audit Kickoff Prices%"),
+			under("company", w.company.ID.String(), "conversations", "Audit Kickoff Prices%"),
+			under("user", w.member.ID.String(), "conversations", "Kickoff Prices%"),
+			under("project", w.projects["Tower"].ID.String(), "conversations", "Audit Kickoff"),
 		},
 	}}
 }
@@ -195,7 +269,7 @@ func TestFiltersAndOrders(t *testing.T) {
 	t.Parallel()
 	w := newListWorld(t)
 	for _, c := range w.cases(t) {
-		c.filters[""] = c.orders["NAME"]
+		c.filters[""] = c.orders["CREATED_AT"] // which has all rows, as every order does
 		for _, place := range c.places {
 			for filter, matching := range c.filters {
 				for order := range c.orders {
