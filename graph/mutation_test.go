@@ -271,7 +271,13 @@ func TestEndedCredentialIsAnError(t *testing.T) {
 	go func() {
 		done <- client.Do(t, `mutation { createProject(input: {name: "n", clientName: "c"}) { project { id } userErrors { code } } }`).Body
 	}()
-	time.Sleep(200 * time.Millisecond)
+	// It has passed the check of its credential when it waits for the row.
+	for waiting := 0; waiting == 0; time.Sleep(10 * time.Millisecond) {
+		if err := w.Pool.QueryRow(`SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := blocker.Commit(); err != nil {
 		t.Fatal(err)
 	}
