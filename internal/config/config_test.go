@@ -25,7 +25,8 @@ func TestDefaults(t *testing.T) {
 	yes := true
 	want := Config{
 		Environment: "development", DataDir: defaultDataDir(), AutoMigrate: &yes,
-		HTTPAddr: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Introspection: &yes, Playground: &yes,
+		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", LogRequests: true,
+		Introspection: &yes, Playground: &yes,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 10 * time.Second, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
@@ -63,12 +64,14 @@ func TestValues(t *testing.T) {
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
 		"DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
 		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s",
+		"ADMIN_ADDR": "off", "LOG_REQUESTS": "false", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example:4318", "OTEL_SDK_DISABLED": "true",
 	})
 	want := Config{
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
 		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", Introspection: &no, Playground: &no,
 		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
 		PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
+		AdminAddr: "off", OTLPEndpoint: "http://otel.example:4318", OTelDisabled: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got.Lines(), want.Lines())

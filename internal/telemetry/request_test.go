@@ -2,6 +2,8 @@ package telemetry
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -18,16 +20,23 @@ func send(ctx context.Context, text string) {
 	hook.AfterQuery(hook.BeforeQuery(ctx, event), event)
 }
 
+// begin is a new request's context.
+func begin(t testing.TB, metrics *Metrics) (context.Context, *Request) {
+	t.Helper()
+	r, request := Begin(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil), metrics, nil)
+	return r.Context(), request
+}
+
 // A trace is bounded, and says how much is missing. Many goroutines note at once.
 func TestTraceIsBounded(t *testing.T) {
 	t.Parallel()
-	ctx, request := WithRequest(t.Context())
+	ctx, request := begin(t, nil)
 	request.Execute(func(context.Context) string { return "Query.x" }, true)
 	var wait sync.WaitGroup
 	for range tracedBatchesMax + 10 {
 		wait.Go(func() {
 			ctx, end := StartBatch(ctx, "A.b", 3, 2)
-			defer end()
+			defer end(nil)
 			send(ctx, strings.Repeat("ä", tracedBytesMax))
 			_ = request.Trace()
 		})
@@ -47,12 +56,12 @@ func TestTraceIsBounded(t *testing.T) {
 // No text is kept of a request that is not to be traced, from before that was known either.
 func TestTextsAreNotKeptUnasked(t *testing.T) {
 	t.Parallel()
-	ctx, request := WithRequest(t.Context())
+	ctx, request := begin(t, nil)
 	send(ctx, "SELECT 1")
 	request.Execute(nil, false)
 	ctx, end := StartBatch(ctx, "A.b", 1, 1)
 	send(ctx, "SELECT 2")
-	end()
+	end(nil)
 	if len(request.statements) > 0 || len(request.batches) > 0 || request.sent != 2 || request.loaded != 1 {
 		t.Errorf("%+v", request)
 	}
@@ -63,7 +72,7 @@ func TestOutsideOfARequest(t *testing.T) {
 	t.Parallel()
 	ctx, end := StartBatch(t.Context(), "A.b", 1, 1)
 	send(ctx, "SELECT 1")
-	end()
+	end(nil)
 	RequestFrom(ctx).SetCost(1, 2)
 	RequestFrom(ctx).Execute(nil, true)
 }
