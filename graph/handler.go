@@ -77,8 +77,8 @@ func NewHandler(c Config) http.Handler {
 	server.Use(&limiter{limits: c.Limits, introspection: c.Explorable, known: cache})
 	server.AroundOperations(bounded(c.Timeout))
 	server.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-		field := graphql.GetRootFieldContext(ctx)
-		ctx, end := telemetry.StartField(ctx, field.Object+"."+field.Field.Name)
+		field := graphql.GetRootFieldContext(ctx).Field
+		ctx, end := telemetry.StartField(ctx, field.ObjectDefinition.Name+"."+field.Name)
 		defer end()
 		return next(ctx)
 	})

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"database/sql"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,7 +38,7 @@ func TestTraceIsBounded(t *testing.T) {
 		wait.Go(func() {
 			ctx, end := StartBatch(ctx, "A.b", 3, 2)
 			defer end(nil)
-			send(ctx, strings.Repeat("ä", tracedBytesMax))
+			send(ctx, "-"+strings.Repeat("ä", tracedBytesMax)) // the bound is within a character
 			_ = request.Trace()
 		})
 	}
@@ -75,4 +76,31 @@ func TestOutsideOfARequest(t *testing.T) {
 	end(nil)
 	RequestFrom(ctx).SetCost(1, 2)
 	RequestFrom(ctx).Execute(nil, true)
+}
+
+// BenchmarkRequest is all that is noted of a request with five statements and two batches.
+func BenchmarkRequest(b *testing.B) {
+	db := sql.OpenDB(nil)
+	defer db.Close()
+	metrics := NewMetrics("test", db)
+	text := "SELECT " + strings.Repeat("x, ", 200)
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx, request := begin(b, metrics)
+		send(ctx, text)
+		request.Execute(func(context.Context) string { return "Query.x" }, false)
+		request.SetCost(10, 100)
+		request.SetOperation("Board", "x", "query", true)
+		ctx, end := StartField(ctx, "Query.x")
+		send(ctx, text)
+		send(ctx, text)
+		for _, field := range []string{"A.b", "A.c"} {
+			ctx, end := StartBatch(ctx, field, 50, 10)
+			send(ctx, text)
+			end(nil)
+		}
+		end()
+		request.SetCode("OK")
+		request.End(http.StatusOK, "OK")
+	}
 }

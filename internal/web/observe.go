@@ -41,6 +41,8 @@ func codeOf(status int) string {
 		return string(fault.Unavailable)
 	case status >= http.StatusInternalServerError:
 		return string(fault.Internal)
+	case status == http.StatusNotFound:
+		return string(fault.NotFound)
 	case status >= http.StatusBadRequest:
 		return string(fault.BadUserInput)
 	}
