@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -41,6 +42,25 @@ func logged(t *testing.T, c Config, request *http.Request, graphQL http.HandlerF
 		}
 	}
 	return found
+}
+
+// A browser that asks whether it may ask makes neither a line nor a count.
+func TestPreflightIsNoRequest(t *testing.T) {
+	t.Parallel()
+	db := sql.OpenDB(nil)
+	defer db.Close()
+	metrics := telemetry.NewMetrics("test", db)
+	request := httptest.NewRequest(http.MethodOptions, pathGraphQL, nil)
+	request.Header.Set("Origin", "https://app.example")
+	request.Header.Set("Access-Control-Request-Method", "POST")
+	if got := logged(t, Config{LogRequests: true, Metrics: metrics, CORSOrigins: []string{"https://app.example"}}, request, nil); got != nil {
+		t.Errorf("logged %v", got)
+	}
+	recorder := httptest.NewRecorder()
+	metrics.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if body := recorder.Body.String(); strings.Contains(body, "dossier_graphql_requests_total{") {
+		t.Error("it was counted")
+	}
 }
 
 // However a request ends, it is one line. What asks for health is none.
