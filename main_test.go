@@ -87,7 +87,7 @@ func (o *output) String() string {
 // command is the program with no other configuration than the settings, NAME=value.
 func command(arguments []string, settings ...string) *exec.Cmd {
 	cmd := exec.Command(binary, arguments...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PG_BIN=" + os.Getenv("PG_BIN")}, settings...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PG_BIN=" + os.Getenv("PG_BIN"), "ADMIN_ADDR=off"}, settings...)
 	cmd.WaitDelay = patience
 	return cmd
 }

@@ -69,6 +69,11 @@ func (serveCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("cannot listen on HTTP_ADDR %s: %w", c.HTTPAddr, cause(err))
 	}
 	defer listener.Close()
+	admin, err := listenAdmin(c)
+	if err != nil {
+		return err
+	}
+	defer admin.close()
 	db, err := openDatabase(ctx, c, logger)
 	if ctx.Err() != nil && err != nil {
 		return nil // stopped while starting: that is no failure
@@ -78,7 +83,10 @@ func (serveCommand) Run(ctx context.Context) error {
 	}
 	defer db.close()
 
-	server := newServer(c, db, logger)
+	if err := admin.serve(ctx, c, db, logger); err != nil {
+		return err
+	}
+	server := newServer(c, db, logger, admin)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	go func() {
@@ -100,7 +108,7 @@ func (serveCommand) Run(ctx context.Context) error {
 }
 
 // newServer puts the parts together.
-func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server {
+func newServer(c config.Config, db *database, logger *slog.Logger, admin *admin) *http.Server {
 	sessions := auth.Sessions{Store: db.store}
 	router := web.Config{
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
@@ -113,7 +121,7 @@ func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server 
 		Playground:     *c.Playground,
 		CORSOrigins:    c.CORSOrigins,
 		TrustedProxies: c.TrustedProxies,
-		Logger:         logger,
+		Logger:         logger, LogRequests: c.LogRequests, Metrics: admin.metrics, Tracing: admin.tracing,
 	}
 	if *c.Introspection {
 		router.Schema = schema

@@ -76,6 +76,12 @@ func NewHandler(c Config) http.Handler {
 	}
 	server.Use(&limiter{limits: c.Limits, introspection: c.Explorable, known: cache})
 	server.AroundOperations(bounded(c.Timeout))
+	server.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+		field := graphql.GetRootFieldContext(ctx).Field
+		ctx, end := telemetry.StartField(ctx, field.ObjectDefinition.Name+"."+field.Name)
+		defer end()
+		return next(ctx)
+	})
 	return server
 }
 
@@ -90,15 +96,4 @@ func bounded(timeout time.Duration) graphql.OperationMiddleware {
 			return respond(ctx)
 		}
 	}
-}
-
-// operationName is the operation's name, or the name of its first field.
-func operationName(op *graphql.OperationContext) string {
-	if op.Operation.Name != "" {
-		return op.Operation.Name
-	}
-	if field, ok := op.Operation.SelectionSet[0].(*ast.Field); ok {
-		return field.Name
-	}
-	return string(op.Operation.Operation)
 }

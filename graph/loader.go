@@ -110,8 +110,8 @@ func newLoader[K comparable, V any](
 ) *dataloader.Loader[K, V] {
 	batch := func(_ context.Context, keys []K) (results []*dataloader.Result[V]) {
 		ctx, end := telemetry.StartBatch(ctx, cmp.Or(fieldName(ctx), name), parents, len(keys))
-		defer end()
 		found, err := readSafely(ctx, name, keys, read)
+		end(err)
 		results = make([]*dataloader.Result[V], len(keys))
 		for i, key := range keys {
 			results[i] = resultOf(name, found, key, err)

@@ -50,7 +50,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	w.Header().Set("Cache-Control", "no-store")
 	params, status, err := t.read(w, r)
 	if err != nil {
-		t.write(w, status, exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(err)}))
+		t.write(w, r, status, exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(err)}))
 		return
 	}
 	params.Headers = r.Header
@@ -64,7 +64,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		}
 		response.Extensions["trace"] = request.Trace()
 	}
-	t.write(w, status, response)
+	t.write(w, r, status, response)
 }
 
 // execute gives the answer and its status.
@@ -73,6 +73,7 @@ func (t transport) execute(
 ) (*graphql.Response, int) {
 	status := http.StatusOK
 	operation, errs := exec.CreateOperationContext(r.Context(), params)
+	noteOperation(r.Context(), operation)
 	if errs == nil && r.Method == http.MethodGet && operation.Operation.Operation != ast.Query {
 		w.Header().Set("Allow", http.MethodPost)
 		status = http.StatusMethodNotAllowed
@@ -203,7 +204,8 @@ func decode(text []byte, into any) error {
 const errorsMax = 100
 
 // write sends the answer. Its data is JSON already, and is not encoded again.
-func (t transport) write(w http.ResponseWriter, status int, response *graphql.Response) {
+func (t transport) write(w http.ResponseWriter, r *http.Request, status int, response *graphql.Response) {
+	telemetry.RequestFrom(r.Context()).SetCode(codeOf(response))
 	if response == nil { // the client is gone
 		return
 	}

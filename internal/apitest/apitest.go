@@ -14,6 +14,7 @@ import (
 	"dossier/graph"
 	"dossier/internal/auth"
 	"dossier/internal/pgtest"
+	"dossier/internal/telemetry"
 	"dossier/internal/web"
 	"dossier/model"
 )
@@ -21,8 +22,9 @@ import (
 // World is a server and its database.
 type World struct {
 	*pgtest.DB
-	URL string // of the server
-	Log *Log
+	URL     string // of the server
+	Log     *Log
+	Metrics *telemetry.Metrics
 }
 
 // Log keeps what the server logs.
@@ -37,7 +39,7 @@ type Option func(*graph.Config)
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
 	db := pgtest.New(t)
-	w := &World{DB: db, Log: &Log{}}
+	w := &World{DB: db, Log: &Log{}, Metrics: telemetry.NewMetrics("test", db.Pool)}
 	logger := slog.New(slog.NewTextHandler(&w.Log.buffer, nil))
 	sessions := auth.Sessions{Store: db.Store}
 	config := graph.Config{
@@ -49,6 +51,7 @@ func New(t testing.TB, options ...Option) *World {
 	}
 	server := httptest.NewServer(web.NewRouter(web.Config{
 		GraphQL: graph.NewHandler(config), Authenticate: sessions.Viewer, Readiness: db.Store.Ping, Logger: logger, Playground: true,
+		LogRequests: true, Metrics: w.Metrics,
 	}))
 	t.Cleanup(server.Close)
 	w.URL = server.URL

@@ -24,6 +24,9 @@ const (
 	Production  = "production"
 )
 
+// Off is the ADMIN_ADDR of a program that does not listen there. An empty variable is its default.
+const Off = "off"
+
 // Config is the whole configuration. The tags name the variables; .env.example tells what each is for.
 type Config struct {
 	Environment string `env:"APP_ENV" envDefault:"development"`
@@ -34,6 +37,7 @@ type Config struct {
 	AutoMigrate *bool  `env:"AUTO_MIGRATE"` // default: in development
 
 	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
+	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // or Off
 	PublicURL      string   `env:"PUBLIC_URL"`
 	CORSOrigins    []string `env:"CORS_ORIGINS"`
 	TrustedProxies []string `env:"TRUSTED_PROXIES"`
@@ -48,6 +52,10 @@ type Config struct {
 	LogQueries bool          `env:"LOG_QUERIES" envDefault:"false"`
 	DebugDB    bool          `env:"DB_DEBUG" envDefault:"false"`
 	SlowQuery  time.Duration `env:"SLOW_QUERY" envDefault:"200ms"`
+
+	LogRequests  bool   `env:"LOG_REQUESTS" envDefault:"true"`
+	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"` // "" for no traces
+	OTelDisabled bool   `env:"OTEL_SDK_DISABLED" envDefault:"false"`
 }
 
 // Read reads and checks the environment. The error has a line for each value that is wrong, and shows no secret.
@@ -128,6 +136,9 @@ func (c Config) check() []error {
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
 		fail("HTTP_ADDR is host:port, not %q", c.HTTPAddr)
 	}
+	if _, _, err := net.SplitHostPort(c.AdminAddr); err != nil && c.AdminAddr != Off {
+		fail("ADMIN_ADDR is host:port, or %s, not %q", Off, c.AdminAddr)
+	}
 	for name, origins := range map[string][]string{"PUBLIC_URL": {c.PublicURL}, "CORS_ORIGINS": c.CORSOrigins} {
 		for _, origin := range origins {
 			u, err := url.Parse(origin)
@@ -137,6 +148,11 @@ func (c Config) check() []error {
 				fail("CORS_ORIGINS has origins such as https://app.example, with nothing behind the host, not %q", origin)
 			}
 		}
+	}
+	if u, err := url.Parse(c.OTLPEndpoint); c.OTLPEndpoint != "" &&
+		(err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
+		// The value is not told: it may have a password.
+		fail("OTEL_EXPORTER_OTLP_ENDPOINT is an http or https URL without user or password: OTEL_EXPORTER_OTLP_HEADERS has those")
 	}
 	for _, proxy := range c.TrustedProxies {
 		if _, err := netip.ParsePrefix(proxy); err != nil {

@@ -25,7 +25,8 @@ func TestDefaults(t *testing.T) {
 	yes := true
 	want := Config{
 		Environment: "development", DataDir: defaultDataDir(), AutoMigrate: &yes,
-		HTTPAddr: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Introspection: &yes, Playground: &yes,
+		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", LogRequests: true,
+		Introspection: &yes, Playground: &yes,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 10 * time.Second, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
@@ -63,12 +64,14 @@ func TestValues(t *testing.T) {
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
 		"DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
 		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s",
+		"ADMIN_ADDR": "off", "LOG_REQUESTS": "false", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example:4318", "OTEL_SDK_DISABLED": "true",
 	})
 	want := Config{
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
 		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", Introspection: &no, Playground: &no,
 		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
 		PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
+		AdminAddr: "off", OTLPEndpoint: "http://otel.example:4318", OTelDisabled: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got.Lines(), want.Lines())
@@ -90,34 +93,42 @@ func TestPublicURL(t *testing.T) {
 func TestWrongValues(t *testing.T) {
 	t.Parallel()
 	tests := map[string]map[string]string{ // the error, by what gives it
-		`APP_ENV is development or production, not "staging"`:                                                          {"APP_ENV": "staging"},
-		`POSTGRES_URL is required with APP_ENV=production`:                                                             {"APP_ENV": "production"},
-		`HTTP_ADDR is host:port, not "8080"`:                                                                           {"HTTP_ADDR": "8080"},
-		`HTTP_ADDR is host:port, not "a b"`:                                                                            {"HTTP_ADDR": "a b"},
-		`PUBLIC_URL has http or https URLs, not "api.example"`:                                                         {"PUBLIC_URL": "api.example"},
-		`CORS_ORIGINS has origins such as https://app.example, with nothing behind the host, not "https://a.example/"`: {"CORS_ORIGINS": "https://a.example/"},
-		`CORS_ORIGINS has http or https URLs, not "*"`:                                                                 {"CORS_ORIGINS": "https://a.example,*"},
-		`TRUSTED_PROXIES has networks such as 10.0.0.0/8, not "10.0.0.1"`:                                              {"TRUSTED_PROXIES": "10.0.0.1"},
-		`AUTO_MIGRATE is not a boolean: say true or false`:                                                             {"AUTO_MIGRATE": "maybe"},
-		`INTROSPECTION is not a boolean: say true or false`:                                                            {"INTROSPECTION": "yes"},
-		`PLAYGROUND is not a boolean: say true or false`:                                                               {"PLAYGROUND": "on"},
-		`LOG_QUERIES is not a boolean: say true or false`:                                                              {"LOG_QUERIES": "2"},
-		`DB_DEBUG is not a boolean: say true or false`:                                                                 {"DB_DEBUG": "x"},
-		`DB_POOL_MAX is not a whole number`:                                                                            {"DB_POOL_MAX": "many"},
-		`DB_POOL_MIN is not a whole number`:                                                                            {"DB_POOL_MIN": "1.5"},
-		`DB_POOL_IDLE is not a duration such as 200ms or 10s`:                                                          {"DB_POOL_IDLE": "10"},
-		`DB_CONNECT_TIMEOUT is not a duration such as 200ms or 10s`:                                                    {"DB_CONNECT_TIMEOUT": "soon"},
-		`SLOW_QUERY is not a duration such as 200ms or 10s`:                                                            {"SLOW_QUERY": "200"},
-		`DB_POOL_IDLE is not negative, as -1s is`:                                                                      {"DB_POOL_IDLE": "-1s"},
-		`DB_CONNECT_TIMEOUT is not negative, as -1s is`:                                                                {"DB_CONNECT_TIMEOUT": "-1s"},
-		`SLOW_QUERY is not negative, as -1ms is`:                                                                       {"SLOW_QUERY": "-1ms"},
-		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 0 and 5`:                                 {"DB_POOL_MAX": "0"},
-		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 3 and 4`:                                 {"DB_POOL_MAX": "3", "DB_POOL_MIN": "4"},
+		`APP_ENV is development or production, not "staging"`: {"APP_ENV": "staging"},
+		`POSTGRES_URL is required with APP_ENV=production`:    {"APP_ENV": "production"},
+		`HTTP_ADDR is host:port, not "8080"`:                  {"HTTP_ADDR": "8080"},
+		`HTTP_ADDR is host:port, not "a b"`:                   {"HTTP_ADDR": "a b"},
+		`ADMIN_ADDR is host:port, or off, not "8081"`:         {"ADMIN_ADDR": "8081"},
+		`LOG_REQUESTS is not a boolean: say true or false`:    {"LOG_REQUESTS": "x"},
+		`OTEL_EXPORTER_OTLP_ENDPOINT is an http or https URL without user or password: OTEL_EXPORTER_OTLP_HEADERS has those`: {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:hunter2@otel.example"},
+		`PUBLIC_URL has http or https URLs, not "api.example"`:                                                               {"PUBLIC_URL": "api.example"},
+		`CORS_ORIGINS has origins such as https://app.example, with nothing behind the host, not "https://a.example/"`:       {"CORS_ORIGINS": "https://a.example/"},
+		`CORS_ORIGINS has http or https URLs, not "*"`:                                                                       {"CORS_ORIGINS": "https://a.example,*"},
+		`TRUSTED_PROXIES has networks such as 10.0.0.0/8, not "10.0.0.1"`:                                                    {"TRUSTED_PROXIES": "10.0.0.1"},
+		`AUTO_MIGRATE is not a boolean: say true or false`:                                                                   {"AUTO_MIGRATE": "maybe"},
+		`INTROSPECTION is not a boolean: say true or false`:                                                                  {"INTROSPECTION": "yes"},
+		`PLAYGROUND is not a boolean: say true or false`:                                                                     {"PLAYGROUND": "on"},
+		`LOG_QUERIES is not a boolean: say true or false`:                                                                    {"LOG_QUERIES": "2"},
+		`DB_DEBUG is not a boolean: say true or false`:                                                                       {"DB_DEBUG": "x"},
+		`DB_POOL_MAX is not a whole number`:                                                                                  {"DB_POOL_MAX": "many"},
+		`DB_POOL_MIN is not a whole number`:                                                                                  {"DB_POOL_MIN": "1.5"},
+		`DB_POOL_IDLE is not a duration such as 200ms or 10s`:                                                                {"DB_POOL_IDLE": "10"},
+		`DB_CONNECT_TIMEOUT is not a duration such as 200ms or 10s`:                                                          {"DB_CONNECT_TIMEOUT": "soon"},
+		`SLOW_QUERY is not a duration such as 200ms or 10s`:                                                                  {"SLOW_QUERY": "200"},
+		`DB_POOL_IDLE is not negative, as -1s is`:                                                                            {"DB_POOL_IDLE": "-1s"},
+		`DB_CONNECT_TIMEOUT is not negative, as -1s is`:                                                                      {"DB_CONNECT_TIMEOUT": "-1s"},
+		`SLOW_QUERY is not negative, as -1ms is`:                                                                             {"SLOW_QUERY": "-1ms"},
+		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 0 and 5`:                                       {"DB_POOL_MAX": "0"},
+		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 3 and 4`:                                       {"DB_POOL_MAX": "3", "DB_POOL_MIN": "4"},
 	}
 	for want, environment := range tests {
 		_, err := parse(environment)
 		if err == nil || err.Error() != want {
 			t.Errorf("%v\ngot  %v\nwant %s", environment, err, want)
+		}
+	}
+	for _, endpoint := range []string{"otel.example:4318", "grpc://otel.example", "http://"} {
+		if _, err := parse(map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}); err == nil {
+			t.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT may be %q", endpoint)
 		}
 	}
 }

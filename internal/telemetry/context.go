@@ -1,4 +1,4 @@
-// Package telemetry is what the program tells of itself: logs now, metrics and traces later.
+// Package telemetry is what the program tells of itself: logs, metrics, and traces of requests.
 package telemetry
 
 import "context"
@@ -22,9 +22,12 @@ func RequestID(ctx context.Context) string {
 // Authenticate is the operation that checks a request's credential.
 const Authenticate = "authenticate"
 
+// operationNameBytesMax is how much is kept of the name that a client gave its operation.
+const operationNameBytesMax = 100
+
 // WithOperation returns a context that carries the name of the GraphQL operation, which statements are logged with.
 func WithOperation(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, operationKey{}, name)
+	return context.WithValue(ctx, operationKey{}, cut(name, operationNameBytesMax))
 }
 
 // Operation gives the name of the GraphQL operation, "" outside of one.

@@ -2,6 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"database/sql"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -18,17 +21,24 @@ func send(ctx context.Context, text string) {
 	hook.AfterQuery(hook.BeforeQuery(ctx, event), event)
 }
 
+// begin is a new request's context.
+func begin(t testing.TB, metrics *Metrics) (context.Context, *Request) {
+	t.Helper()
+	r, request := Begin(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil), metrics, nil)
+	return r.Context(), request
+}
+
 // A trace is bounded, and says how much is missing. Many goroutines note at once.
 func TestTraceIsBounded(t *testing.T) {
 	t.Parallel()
-	ctx, request := WithRequest(t.Context())
+	ctx, request := begin(t, nil)
 	request.Execute(func(context.Context) string { return "Query.x" }, true)
 	var wait sync.WaitGroup
 	for range tracedBatchesMax + 10 {
 		wait.Go(func() {
 			ctx, end := StartBatch(ctx, "A.b", 3, 2)
-			defer end()
-			send(ctx, strings.Repeat("ä", tracedBytesMax))
+			defer end(nil)
+			send(ctx, "-"+strings.Repeat("ä", tracedBytesMax)) // the bound is within a character
 			_ = request.Trace()
 		})
 	}
@@ -47,12 +57,12 @@ func TestTraceIsBounded(t *testing.T) {
 // No text is kept of a request that is not to be traced, from before that was known either.
 func TestTextsAreNotKeptUnasked(t *testing.T) {
 	t.Parallel()
-	ctx, request := WithRequest(t.Context())
+	ctx, request := begin(t, nil)
 	send(ctx, "SELECT 1")
 	request.Execute(nil, false)
 	ctx, end := StartBatch(ctx, "A.b", 1, 1)
 	send(ctx, "SELECT 2")
-	end()
+	end(nil)
 	if len(request.statements) > 0 || len(request.batches) > 0 || request.sent != 2 || request.loaded != 1 {
 		t.Errorf("%+v", request)
 	}
@@ -63,7 +73,34 @@ func TestOutsideOfARequest(t *testing.T) {
 	t.Parallel()
 	ctx, end := StartBatch(t.Context(), "A.b", 1, 1)
 	send(ctx, "SELECT 1")
-	end()
+	end(nil)
 	RequestFrom(ctx).SetCost(1, 2)
 	RequestFrom(ctx).Execute(nil, true)
+}
+
+// BenchmarkRequest is all that is noted of a request with five statements and two batches.
+func BenchmarkRequest(b *testing.B) {
+	db := sql.OpenDB(nil)
+	defer db.Close()
+	metrics := NewMetrics("test", db)
+	text := "SELECT " + strings.Repeat("x, ", 200)
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx, request := begin(b, metrics)
+		send(ctx, text)
+		request.Execute(func(context.Context) string { return "Query.x" }, false)
+		request.SetCost(10, 100)
+		request.SetOperation("Board", "x", "query", true)
+		ctx, end := StartField(ctx, "Query.x")
+		send(ctx, text)
+		send(ctx, text)
+		for _, field := range []string{"A.b", "A.c"} {
+			ctx, end := StartBatch(ctx, field, 50, 10)
+			send(ctx, text)
+			end(nil)
+		}
+		end()
+		request.SetCode("OK")
+		request.End(http.StatusOK, "OK")
+	}
 }

@@ -51,13 +51,13 @@ func (r *Request) Trace() Trace {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	trace := Trace{
-		DurationMs: milliseconds(time.Since(r.began)), Cost: r.cost, CostMax: r.costMax,
+		DurationMs: Milliseconds(time.Since(r.began)), Cost: r.cost, CostMax: r.costMax,
 		Statements: make([]TraceStatement, len(r.statements)), Batches: make([]TraceBatch, len(r.batches)),
 		Omitted: r.sent - len(r.statements) + r.loaded - len(r.batches),
 	}
 	for i, s := range r.statements {
 		trace.Statements[i] = TraceStatement{
-			Field: s.field, SQL: s.text, StartMs: milliseconds(s.started.Sub(r.began)), DurationMs: milliseconds(s.duration),
+			Field: s.field, SQL: s.text, StartMs: Milliseconds(s.started.Sub(r.began)), DurationMs: Milliseconds(s.duration),
 			Rows: s.rows, Failed: s.failed,
 		}
 		if s.batch >= 0 {
@@ -68,14 +68,14 @@ func (r *Request) Trace() Trace {
 	for i, b := range r.batches {
 		trace.Batches[i] = TraceBatch{
 			Field: b.field, Parents: b.parents, Keys: b.keys,
-			StartMs: milliseconds(b.started.Sub(r.began)), DurationMs: milliseconds(b.duration),
+			StartMs: Milliseconds(b.started.Sub(r.began)), DurationMs: Milliseconds(b.duration),
 		}
 	}
 	return trace
 }
 
-// milliseconds is a duration to the microsecond.
-func milliseconds(d time.Duration) float64 { return math.Round(d.Seconds()*1e6) / 1e3 }
+// Milliseconds is a duration to the microsecond.
+func Milliseconds(d time.Duration) float64 { return math.Round(d.Seconds()*1e6) / 1e3 }
 
 // cut shortens a text to so many bytes, and leaves no half of a character.
 func cut(text string, bytesMax int) string {

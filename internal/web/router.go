@@ -32,7 +32,17 @@ type Config struct {
 	CORSOrigins    []string
 	TrustedProxies []string // networks whose X-Forwarded-For is believed
 	Logger         *slog.Logger
+	LogRequests    bool
+	Metrics        *telemetry.Metrics // nil for none
+	Tracing        *telemetry.Tracing // nil for none
 }
+
+// Where the API is, and what asks for health.
+const (
+	pathGraphQL   = "/graphql"
+	pathHealth    = "/healthz"
+	pathReadiness = "/readyz"
+)
 
 // DefaultAuthTimeout is how long checking a credential may take. It comes before the operation, and its deadline.
 const DefaultAuthTimeout = 5 * time.Second
@@ -40,7 +50,7 @@ const DefaultAuthTimeout = 5 * time.Second
 // NewRouter makes the handler of the public listener.
 func NewRouter(c Config) http.Handler {
 	r := chi.NewRouter()
-	r.Use(requestID, securityHeaders, panics(c.Logger), middleware.GetHead)
+	r.Use(requestID, clientAddress(c.TrustedProxies), c.observed, securityHeaders, panics(c.Logger), middleware.GetHead)
 	if len(c.CORSOrigins) > 0 {
 		r.Use(cors.Handler(cors.Options{
 			AllowedOrigins: c.CORSOrigins,
@@ -50,9 +60,9 @@ func NewRouter(c Config) http.Handler {
 			MaxAge:         600,
 		}))
 	}
-	r.With(observed, client(c.TrustedProxies), credentials(c.Authenticate, cmp.Or(c.AuthTimeout, DefaultAuthTimeout))).Handle("/graphql", c.GraphQL)
-	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
-	r.Get("/readyz", readiness(c.Readiness))
+	r.With(client, credentials(c.Authenticate, cmp.Or(c.AuthTimeout, DefaultAuthTimeout))).Handle(pathGraphQL, c.GraphQL)
+	r.Get(pathHealth, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
+	r.Get(pathReadiness, readiness(c.Readiness))
 	if c.Schema != "" {
 		r.Get("/schema.graphqls", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, c.Schema) })
 	}
@@ -88,30 +98,23 @@ func publicReason(err error) string {
 	return "see the log"
 }
 
-// observed notes what the request does, from before its credential is checked.
-func observed(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, _ := telemetry.WithRequest(r.Context())
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
+// clientAddress finds the address of the client: the peer's, or what a trusted proxy says of it.
+func clientAddress(trustedProxies []string) func(http.Handler) http.Handler {
+	if len(trustedProxies) > 0 {
+		return middleware.ClientIPFromXFF(trustedProxies...)
+	}
+	return middleware.ClientIPFromRemoteAddr
 }
 
 // client notes who is on the other side: it is what a session is listed with.
-func client(trustedProxies []string) func(http.Handler) http.Handler {
-	note := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx := auth.WithClient(r.Context(), auth.Client{
-				UserAgent: r.UserAgent(),
-				Address:   middleware.GetClientIP(r.Context()),
-			})
-			next.ServeHTTP(w, r.WithContext(ctx))
+func client(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := auth.WithClient(r.Context(), auth.Client{
+			UserAgent: r.UserAgent(),
+			Address:   middleware.GetClientIP(r.Context()),
 		})
-	}
-	address := middleware.ClientIPFromRemoteAddr
-	if len(trustedProxies) > 0 {
-		address = middleware.ClientIPFromXFF(trustedProxies...)
-	}
-	return func(next http.Handler) http.Handler { return address(note(next)) }
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // credentials turns the request's credential into its viewer. A request without one, or with a bad one, is nobody's:
@@ -132,7 +135,9 @@ func credentials(
 					ctx = auth.WithRejection(ctx, err)
 				}
 			}
-			next.ServeHTTP(w, r.WithContext(model.WithViewer(ctx, viewer)))
+			ctx = model.WithViewer(ctx, viewer)
+			defer noteViewer(ctx)
+			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
 }
