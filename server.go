@@ -111,6 +111,7 @@ func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server 
 		Authenticate:   sessions.Viewer,
 		Readiness:      db.readiness,
 		Playground:     *c.Playground,
+		DemoUsers:      demoUsers(c),
 		CORSOrigins:    c.CORSOrigins,
 		TrustedProxies: c.TrustedProxies,
 		Logger:         logger,
