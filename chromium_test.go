@@ -187,6 +187,11 @@ func evaluate[T any](t *testing.T, p *tab, expression string) T {
 // until waits for a JavaScript expression to be true.
 func (p *tab) until(t *testing.T, expression string) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("the bar says %q", evaluate[string](t, p, `document.querySelector("header")?.innerText ?? ""`))
+		}
+	}()
 	eventually(t, expression, func() bool { return evaluate[bool](t, p, "Boolean("+expression+")") })
 }
 

@@ -28,10 +28,19 @@ export async function send(params, headers) {
   }
 }
 
+// operationsOf lists the operations of a query, none of one that does not parse.
+export function operationsOf(query) {
+  try {
+    return parse(query).definitions.filter(({ kind }) => kind === "OperationDefinition");
+  } catch {
+    return [];
+  }
+}
+
 // rootFields pairs the operation's fields with their values, as an alias hides a field's name. Fragments are left out.
 export function rootFields({ query, operationName }, { data }) {
   if (!data) return [];
-  const operations = parse(query).definitions.filter(({ kind }) => kind === "OperationDefinition");
+  const operations = operationsOf(query);
   const operation = operations.find(({ name }) => name?.value === operationName) ?? operations[0];
   return operation.selectionSet.selections.filter(({ kind }) => kind === "Field")
     .map(({ name, alias }) => ({ name: name.value, value: data[(alias ?? name).value] }));

@@ -1,5 +1,5 @@
 // The playground: GraphiQL that talks to this server. There is no build step.
-import { bearer, send } from "./api.js";
+import { bearer, operationsOf, send } from "./api.js";
 import { examplesPlugin, examplesTitle } from "./examples.js";
 import { currentToken, followSession, showUser, startSession } from "./session.js";
 import { TracePanel, traced } from "./trace.js";
@@ -12,7 +12,9 @@ const { demoUsers, groups } = JSON.parse(element("settings").textContent);
 const isIntrospection = ({ operationName }) => operationName === "IntrospectionQuery";
 
 // fetcher is what GraphiQL calls, for its introspection too. The headers editor's Authorization wins over our token.
-async function fetcher(params, options = {}) {
+async function fetcher({ operationName, ...params }, options = {}) {
+  // GraphiQL needs a moment to notice that its editor holds another query: what is not in this one was the last one's.
+  if (operationsOf(params.query).some(({ name }) => name?.value === operationName)) params.operationName = operationName;
   const [asked, take] = isIntrospection(params) ? [params, (answer) => answer] : traced(params);
   let answer, token;
   try {
