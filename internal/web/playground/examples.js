@@ -7,7 +7,7 @@ const { parse } = GraphiQL.GraphQL;
 const operationOf = (query) => parse(query).definitions[0].name.value;
 
 // aboutOf is the first sentence of the comment before an example.
-const aboutOf = (query) => query.slice(0, query.search(/^[^#]/m)).replace(/^# ?/gm, "").replace(/\s+/g, " ").split(/(?<=[.:]) /)[0];
+const aboutOf = (query) => query.slice(0, query.search(/^[^#]/m)).replace(/^# ?/gm, "").replace(/\s+/g, " ").split(/(?<=\.) /)[0];
 
 export const examplesTitle = "Examples";
 
