@@ -187,12 +187,16 @@ func evaluate[T any](t *testing.T, p *tab, expression string) T {
 // until waits for a JavaScript expression to be true.
 func (p *tab) until(t *testing.T, expression string) {
 	t.Helper()
+	met := false
 	defer func() {
-		if t.Failed() {
+		if !met {
 			t.Logf("the bar says %q", evaluate[string](t, p, `document.querySelector("header")?.innerText ?? ""`))
 		}
 	}()
-	eventually(t, expression, func() bool { return evaluate[bool](t, p, "Boolean("+expression+")") })
+	eventually(t, expression, func() bool {
+		met = evaluate[bool](t, p, "Boolean("+expression+")")
+		return met
+	})
 }
 
 // untilText waits for the element to say the text.

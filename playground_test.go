@@ -334,6 +334,7 @@ func testSmallScreen(t *testing.T, p *tab) {
 	if width := evaluate[int](t, p, `Math.max(...[...document.querySelectorAll("body, header, main, .graphiql-sessions, .trace")].map((one) => one.scrollWidth))`); width > 390 {
 		t.Errorf("something is %d pixels wide", width)
 	}
+	p.until(t, `document.querySelector(".graphiql-editors").clientWidth > 300 && document.querySelector(".graphiql-response").clientWidth > 300`)
 }
 
 // Where there are no demo users one signs in by the form, or with a token that one has; there is no panel.
