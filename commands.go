@@ -16,6 +16,7 @@ import (
 	"dossier/internal/pgconn"
 	"dossier/internal/seed"
 	"dossier/internal/telemetry"
+	"dossier/internal/web"
 	"dossier/migrations"
 )
 
@@ -167,6 +168,17 @@ func version() string {
 		return "unknown"
 	}
 	return info.Main.Version
+}
+
+// demoUsers are those of the demo data, in development: elsewhere no one is let in by a click.
+func demoUsers(c config.Config) []web.DemoUser {
+	var users []web.DemoUser
+	for _, s := range seed.SignIns {
+		if c.IsDevelopment() {
+			users = append(users, web.DemoUser{Role: s.Role, Email: s.Email, Password: seed.Password})
+		}
+	}
+	return users
 }
 
 // welcome says where the server is and, in development, what to try first.

@@ -103,7 +103,7 @@ func TestWrongEnvironment(t *testing.T) {
 	}
 }
 
-var spaces = regexp.MustCompile(` {2,}`)
+var columnGaps = regexp.MustCompile(` {2,}`)
 
 func TestMigrateCommands(t *testing.T) {
 	t.Parallel()
@@ -128,7 +128,7 @@ func TestMigrateCommands(t *testing.T) {
 				{"up", "applied " + newest},
 			} {
 				r := run(t, []string{"migrate", step.command}, setting)
-				r.stdout = spaces.ReplaceAllString(r.stdout, "  ") // the table's columns are as wide as its names
+				r.stdout = columnGaps.ReplaceAllString(r.stdout, "  ") // the table's columns are as wide as its names
 				r.wantOutput(t, step.says)
 			}
 			run(t, []string{"seed"}, setting).wantOutput(t, "loaded the demo data")

@@ -119,6 +119,7 @@ func newServer(c config.Config, db *database, logger *slog.Logger, admin *admin)
 		Authenticate:   sessions.Viewer,
 		Readiness:      db.readiness,
 		Playground:     *c.Playground,
+		DemoUsers:      demoUsers(c),
 		CORSOrigins:    c.CORSOrigins,
 		TrustedProxies: c.TrustedProxies,
 		Logger:         logger, LogRequests: c.LogRequests, Metrics: admin.metrics, Tracing: admin.tracing,

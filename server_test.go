@@ -305,6 +305,9 @@ func TestProduction(t *testing.T) {
 	p = serve(t, append(settings, "INTROSPECTION=true", "PLAYGROUND=true")...)
 	p.waitReady(t)
 	wantShown(t, p)
+	if _, page, err := p.get("/"); !strings.Contains(page, `"demoUsers":[]`) {
+		t.Errorf("the playground of production has demo users: %v", err)
+	}
 	p.stop(t)
 }
 

@@ -3,6 +3,7 @@ package seed_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,31 +54,42 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// Every tab of the playground answers from the demo data, without an error but the one that shows an error.
+// onPurpose is how the comment of an example announces errors or userErrors, and of which code.
+var onPurpose = regexp.MustCompile(`errors? on purpose: ([A-Z_]+)`)
+
+// Every example of the playground answers from the demo data, without errors but those that it announces.
 func TestPlaygroundExamplesAnswer(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t)
 	if _, err := seed.Load(t.Context(), w.Store); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("../web/playground/examples/*.graphql")
-	if err != nil || len(files) < 6 {
+	files, err := filepath.Glob("../web/playground/examples/*/*.graphql")
+	if err != nil || len(files) < 12 {
 		t.Fatalf("%d examples: %v", len(files), err)
 	}
 	slices.Sort(files)
-	client := signIn(t, w, "manager@demo.example")
+	manager, admin := signIn(t, w, "manager@demo.example"), signIn(t, w, "admin@demo.example")
 	for _, file := range files {
 		query, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer := client.Do(t, string(query))
-		codes := strings.Join(answer.Codes(), " ")
-		if want := map[bool]string{true: "NOT_FOUND"}[strings.Contains(file, "not-found")]; codes != want {
-			t.Errorf("%s: %s", filepath.Base(file), answer.Body)
+		client := manager
+		if strings.Contains(string(query), "Sign in as ADMIN") {
+			client = admin
 		}
-		if strings.Contains(answer.Body, `"userErrors":[{`) || strings.Contains(answer.Body, `"nodes":[]}}}`) {
-			t.Errorf("%s shows nothing: %s", filepath.Base(file), answer.Body)
+		answer := client.Do(t, string(query))
+		want := ""
+		if found := onPurpose.FindStringSubmatch(string(query)); found != nil {
+			want = found[1]
+		}
+		userErrors := strings.Contains(answer.Body, `"userErrors":[{"code":"`+want+`"`)
+		if codes := strings.Join(answer.Codes(), " "); codes != want && !(userErrors && want != "" && codes == "") {
+			t.Errorf("%s: %s", file, answer.Body)
+		}
+		if strings.Contains(answer.Body, `"userErrors":[{`) && !userErrors || strings.Contains(answer.Body, `"nodes":[]}}}`) {
+			t.Errorf("%s shows nothing: %s", file, answer.Body)
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"html/template"
-	"io/fs"
 	"net/http"
 	"path"
 	"strconv"
@@ -16,7 +14,7 @@ import (
 	"time"
 )
 
-//go:embed playground/index.html playground/app.js playground/app.css playground/icon.svg
+//go:embed playground/index.html playground/*.js playground/*.css playground/icon.svg
 //go:embed playground/examples playground/vendor
 var playgroundFiles embed.FS
 
@@ -26,14 +24,18 @@ const playgroundPolicy = "default-src 'none'; script-src 'self'; style-src 'self
 	"img-src 'self' data:; font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // playground serves GraphiQL at / and its files below /playground/, all embedded: nothing is fetched from elsewhere.
-func playground() http.Handler {
+func playground(users []DemoUser) http.Handler {
+	page := sync.OnceValue(func() *playgroundFile { return newPlaygroundFile("index.html", playgroundPage(users)) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", playgroundPolicy)
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("X-Frame-Options", "DENY")
-		file, ok := playgroundByPath()[r.URL.Path]
+		file, ok := playgroundAssets()[r.URL.Path]
+		if r.URL.Path == "/" {
+			file, ok = page(), true
+		}
 		switch {
 		case !ok:
 			http.NotFound(w, r)
@@ -115,54 +117,6 @@ func compress(plain []byte) []byte {
 	}
 	if err != nil {
 		panic(err) // memory does not fail
-	}
-	return buffer.Bytes()
-}
-
-// playgroundByPath has each file by its path in the URL. It is made for the first request: most servers of tests and of
-// production never serve it.
-var playgroundByPath = sync.OnceValue(func() map[string]*playgroundFile {
-	files := map[string]*playgroundFile{}
-	var examples []string
-	visitPlayground(func(name string, content []byte) {
-		switch {
-		case name == "playground/index.html":
-		case path.Ext(name) == ".graphql":
-			examples = append(examples, string(content))
-		default:
-			files["/"+name] = newPlaygroundFile(name, content)
-		}
-	})
-	files["/"] = newPlaygroundFile("index.html", playgroundPage(files, examples))
-	return files
-})
-
-// visitPlayground visits the embedded files in the order of their names.
-func visitPlayground(visit func(name string, content []byte)) {
-	err := fs.WalkDir(playgroundFiles, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := playgroundFiles.ReadFile(name)
-		visit(name, content)
-		return err
-	})
-	if err != nil {
-		panic(err) // the files are in the program
-	}
-}
-
-// playgroundPage fills in the examples, and the addresses of the files with their hashes.
-func playgroundPage(files map[string]*playgroundFile, examples []string) []byte {
-	asset := func(name string) string {
-		address := "/playground/" + name
-		return address + "?v=" + files[address].hash
-	}
-	page := template.Must(template.New("index.html").Funcs(template.FuncMap{"asset": asset}).
-		ParseFS(playgroundFiles, "playground/index.html"))
-	var buffer bytes.Buffer
-	if err := page.Execute(&buffer, struct{ Examples []string }{examples}); err != nil {
-		panic(err) // the page names a file that is not embedded; the tests see it
 	}
 	return buffer.Bytes()
 }

@@ -5,15 +5,20 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"dossier/model"
 )
 
 // playgroundWireBytesMax is what a first visit to the playground may transfer.
@@ -27,7 +32,7 @@ func playgroundGet(t *testing.T, method, path string, headers ...string) *http.R
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	recorder := httptest.NewRecorder()
-	playground().ServeHTTP(recorder, request)
+	playground(nil).ServeHTTP(recorder, request)
 	return recorder.Result()
 }
 
@@ -92,12 +97,42 @@ func TestPlaygroundStylesLoadNothing(t *testing.T) {
 	}
 }
 
+// playgroundOwn lists the files of the page that are not vendor's.
+func playgroundOwn(t *testing.T, pattern string) []string {
+	t.Helper()
+	names, err := fs.Glob(playgroundFiles, "playground/"+pattern)
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: %v", pattern, err)
+	}
+	return names
+}
+
+var playgroundImport = regexp.MustCompile(`(?m)^(?:import|export) .*?from "(.*)";$`)
+
+// Modules import one another without a hash: each is asked for again, and is there.
+func TestPlaygroundModules(t *testing.T) {
+	t.Parallel()
+	imported := 0
+	for _, name := range playgroundOwn(t, "*.js") {
+		for _, match := range playgroundImport.FindAllStringSubmatch(playgroundBody(t, playgroundGet(t, http.MethodGet, "/"+name)), -1) {
+			imported++
+			response := playgroundGet(t, http.MethodGet, path.Join("/playground", match[1]))
+			if !strings.HasPrefix(match[1], "./") || response.StatusCode != http.StatusOK || response.Header.Get("Cache-Control") != "no-cache" {
+				t.Errorf("%s imports %s: %s", name, match[1], response.Status)
+			}
+		}
+	}
+	if imported < 5 {
+		t.Errorf("%d imports", imported)
+	}
+}
+
 func TestPlaygroundNamesNoOtherOrigin(t *testing.T) {
 	t.Parallel()
 	other := regexp.MustCompile(`(?i)(https?|wss?):|["'(=]\s*//\w`)
 	sources := map[string]string{"the page": playgroundHTML(t)}
-	for _, name := range []string{"app.js", "app.css"} {
-		sources[name] = playgroundBody(t, playgroundGet(t, http.MethodGet, "/playground/"+name))
+	for _, name := range append(playgroundOwn(t, "*.js"), playgroundOwn(t, "*.css")...) {
+		sources[name] = playgroundBody(t, playgroundGet(t, http.MethodGet, "/"+name))
 	}
 	for name, source := range sources {
 		if found := other.FindString(source); found != "" {
@@ -178,7 +213,13 @@ func TestPlaygroundMethodsAndPaths(t *testing.T) {
 func TestPlaygroundCompression(t *testing.T) {
 	t.Parallel()
 	wire := 0
-	for _, address := range append(playgroundReferences(t), "/") {
+	addresses := append(playgroundReferences(t), "/")
+	for _, name := range playgroundOwn(t, "*.js") {
+		if name != "playground/app.js" { // the page refers to it; it imports the others
+			addresses = append(addresses, "/"+name)
+		}
+	}
+	for _, address := range addresses {
 		compressed := playgroundGet(t, http.MethodGet, address, "Accept-Encoding", "br, gzip;q=0.8")
 		if compressed.Header.Get("Content-Encoding") != "gzip" || compressed.Header.Get("Vary") != "Accept-Encoding" {
 			t.Fatalf("%s is not compressed", address)
@@ -205,9 +246,42 @@ func TestPlaygroundCompression(t *testing.T) {
 	}
 }
 
-var playgroundExamples = regexp.MustCompile(`(?s)<script id="examples" type="application/json">(.*?)</script>`)
+var playgroundSettings = regexp.MustCompile(`(?s)<script id="settings" type="application/json">(.*?)</script>`)
 
-// TestPlaygroundExamples reads the examples as the browser does. That they answer is tested with a whole server.
+type settings struct {
+	DemoUsers []DemoUser
+	Groups    []exampleGroup
+}
+
+// settingsOf reads the page's settings as the browser does.
+func settingsOf(t *testing.T, c Config) settings {
+	t.Helper()
+	c.Playground = true
+	response := serve(t, c, httptest.NewRequest(http.MethodGet, "/", nil), nil)
+	found := playgroundSettings.FindStringSubmatch(playgroundBody(t, response))
+	if found == nil {
+		t.Fatal("the page has no settings")
+	}
+	var s settings
+	if err := json.Unmarshal([]byte(found[1]), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// The page knows the demo users that it was given, and no others.
+func TestPlaygroundDemoUsers(t *testing.T) {
+	t.Parallel()
+	users := []DemoUser{{model.RoleManager, "manager@demo.example", "</script>"}}
+	if got := settingsOf(t, Config{DemoUsers: users}).DemoUsers; !slices.Equal(got, users) {
+		t.Errorf("given %v it has %v", users, got)
+	}
+	if got := settingsOf(t, Config{}).DemoUsers; got == nil || len(got) > 0 {
+		t.Errorf("given none it has %v", got)
+	}
+}
+
+// Examples are grouped by their folders. That they answer is tested with a whole server.
 func TestPlaygroundExamples(t *testing.T) {
 	t.Parallel()
 	sdl, err := os.ReadFile("../../schema.graphqls")
@@ -218,31 +292,32 @@ func TestPlaygroundExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := playgroundExamples.FindStringSubmatch(playgroundHTML(t))
-	if found == nil {
-		t.Fatal("the page has no examples")
-	}
-	var examples []string
-	if err := json.Unmarshal([]byte(found[1]), &examples); err != nil {
-		t.Fatal(err)
-	}
-	if len(examples) < 7 || !strings.Contains(examples[0], "signIn(") {
-		t.Errorf("%d examples, of which the first is %q", len(examples), examples[0])
-	}
-	tabs := map[string]bool{}
-	for _, example := range examples {
-		doc, errs := gqlparser.LoadQueryWithRules(schema, example, nil)
-		if errs != nil {
-			t.Errorf("%s\n%s", errs, example)
-			continue
+	groups := settingsOf(t, Config{}).Groups
+	tabs, titles := map[string]bool{}, map[string]bool{}
+	var order []string
+	for _, group := range groups {
+		order = append(order, group.Title)
+		for _, example := range group.Examples {
+			doc, errs := gqlparser.LoadQueryWithRules(schema, example.Query, nil)
+			if errs != nil {
+				t.Errorf("%s\n%s", errs, example.Query)
+				continue
+			}
+			if !strings.HasPrefix(example.Query, "# ") {
+				t.Errorf("an example does not begin by saying what it shows:\n%s", example.Query)
+			}
+			if name := doc.Operations[0].Name; name == "" || tabs[name] || titles[example.Title] {
+				t.Errorf("the name of an operation is its tab's; %q of %q is empty or not unique", name, example.Title)
+			} else {
+				tabs[name], titles[example.Title] = true, true
+			}
 		}
-		if !strings.HasPrefix(example, "# ") {
-			t.Errorf("an example does not begin by saying what it shows:\n%s", example)
-		}
-		if name := doc.Operations[0].Name; name == "" || tabs[name] {
-			t.Errorf("the name of an operation is its tab's; %q is empty or not unique", name)
-		} else {
-			tabs[name] = true
-		}
+	}
+	const want = "Start here, Read, Search and page, Change, Errors and limits, Administer"
+	if got := strings.Join(order, ", "); got != want {
+		t.Errorf("the groups are %s, want %s", got, want)
+	}
+	if first := groups[0].Examples[0]; len(tabs) < 12 || first.Title != "Sign in" || !strings.Contains(first.Query, "signIn(") {
+		t.Errorf("%d examples, of which the first is %v", len(tabs), first)
 	}
 }

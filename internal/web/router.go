@@ -29,6 +29,7 @@ type Config struct {
 	Readiness      func(ctx context.Context) error // nil when requests can be served
 	Schema         string                          // the SDL; empty hides it
 	Playground     bool
+	DemoUsers      []DemoUser // of the playground; in production there are none
 	CORSOrigins    []string
 	TrustedProxies []string // networks whose X-Forwarded-For is believed
 	Logger         *slog.Logger
@@ -67,7 +68,7 @@ func NewRouter(c Config) http.Handler {
 		r.Get("/schema.graphqls", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, c.Schema) })
 	}
 	if c.Playground {
-		pages := playground()
+		pages := playground(c.DemoUsers)
 		r.Method(http.MethodGet, "/", pages)
 		r.Method(http.MethodGet, "/playground/*", pages)
 	}

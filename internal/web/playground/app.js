@@ -1,109 +1,34 @@
-// The playground: GraphiQL that talks to this server, and keeps the token of the last sign-in. There is no build step.
-const { createElement } = React;
-const { parse } = GraphiQL.GraphQL;
+// The playground: GraphiQL that talks to this server. There is no build step.
+import { bearer, operationsOf, send } from "./api.js";
+import { examplesPlugin, examplesTitle } from "./examples.js";
+import { currentToken, followSession, showUser, startSession } from "./session.js";
+import { TracePanel, traced } from "./trace.js";
 
-const endpoint = "/graphql";
-const tokenKey = "dossier:token";
+const { createElement, useEffect } = React;
+const { usePluginStore } = GraphiQL.React;
 const element = (id) => document.getElementById(id);
+const { demoUsers, groups } = JSON.parse(element("settings").textContent);
 
-// sessionStorage: the token ends with the browser's tab, and other tabs can be someone else.
-const currentToken = () => sessionStorage.getItem(tokenKey);
-const bearer = (token) => (token ? { authorization: `Bearer ${token}` } : {});
-const refused = (answer) => Boolean(answer.errors?.some((error) => error.extensions?.code === "UNAUTHENTICATED"));
-
-// send posts one operation and gives the answer's JSON, whatever its status: GraphQL's errors are answers too. Header
-// names are in lower case, as those of the headers editor become, so that these replace ours.
-async function send(params, headers) {
-  const request = new Request(endpoint, {
-    method: "POST",
-    headers: { accept: "application/graphql-response+json", "content-type": "application/json", ...headers },
-    body: JSON.stringify(params),
-  });
-  let response, text;
-  try {
-    response = await fetch(request);
-    text = await response.text();
-  } catch {
-    throw new Error(`The server at ${location.origin} does not answer. Is it running?`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`${endpoint} answered ${response.status} without JSON: ${text.slice(0, 200)}`);
-  }
-}
+const isIntrospection = ({ operationName }) => operationName === "IntrospectionQuery";
 
 // fetcher is what GraphiQL calls, for its introspection too. The headers editor's Authorization wins over our token.
-async function fetcher(params, options = {}) {
+async function fetcher({ operationName, ...params }, options = {}) {
+  // GraphiQL needs a moment to notice that its editor holds another query: what is not in this one was the last one's.
+  if (operationsOf(params.query).some(({ name }) => name?.value === operationName)) params.operationName = operationName;
+  const [asked, take] = isIntrospection(params) ? [params, (answer) => answer] : traced(params);
   let answer, token;
   try {
     const headers = new Headers(options.headers ?? {});
     token = headers.has("Authorization") ? null : currentToken();
-    answer = await send(params, { ...bearer(token), ...Object.fromEntries(headers) });
+    answer = await send(asked, { ...bearer(token), ...Object.fromEntries(headers) });
   } catch (error) {
     answer = { errors: [{ message: error.message }] }; // of what is thrown GraphiQL would show the stack, too
   }
-  if (params.operationName === "IntrospectionQuery") {
+  if (isIntrospection(params)) {
     showProblem(answer.data?.__schema ? "" : answer.errors?.[0]?.message ?? "It was not answered.");
   }
   followSession(params, answer, token);
-  return answer;
-}
-
-// followSession keeps the token that a signIn answered, and drops the one that was sent once it has ended.
-function followSession(params, answer, sent) {
-  for (const { name, value } of rootFields(params, answer)) {
-    if (name === "signIn" && value?.token) remember(value.token);
-    if (name === "signOut" && value?.signedOut && sent === currentToken()) forget();
-  }
-  if (sent && sent === currentToken() && refused(answer)) forget("The session has ended: sign in again.");
-}
-
-// rootFields pairs the operation's fields with their values, as an alias hides a field's name. Fragments are left out.
-function rootFields({ query, operationName }, { data }) {
-  if (!data) return [];
-  const operations = parse(query).definitions.filter(({ kind }) => kind === "OperationDefinition");
-  const operation = operations.find(({ name }) => name?.value === operationName) ?? operations[0];
-  return operation.selectionSet.selections.filter(({ kind }) => kind === "Field")
-    .map(({ name, alias }) => ({ name: name.value, value: data[(alias ?? name).value] }));
-}
-
-function remember(token) {
-  sessionStorage.setItem(tokenKey, token);
-  showUser();
-}
-
-function forget(why = "Not signed in: run the SignIn tab.") {
-  sessionStorage.removeItem(tokenKey);
-  element("session").textContent = why;
-  element("sign-out").hidden = true;
-}
-
-// showUser asks the server whose token we have: the signIn may have selected no user, and sessions end.
-async function showUser() {
-  const token = currentToken();
-  if (!token) return forget();
-  let who = "";
-  try {
-    const answer = await send({ query: "query WhoAmI { me { name role company { name } } }" }, bearer(token));
-    if (token !== currentToken()) return;
-    if (refused(answer)) return forget("The session has ended: sign in again.");
-    const me = answer.data?.me;
-    if (me) who = ` as ${me.name}, ${me.role}${me.company ? ` of ${me.company.name}` : ""}`;
-  } catch {
-    // The server is away for now. The token may still be good.
-  }
-  element("session").textContent = `Signed in${who}`;
-  element("sign-out").hidden = false;
-}
-
-async function signOut() {
-  try {
-    await send({ query: "mutation SignOut { signOut { signedOut } }" }, bearer(currentToken()));
-    forget();
-  } catch {
-    forget("The token is forgotten here, but the server does not answer and keeps the session.");
-  }
+  return take(answer);
 }
 
 function showProblem(message) {
@@ -113,26 +38,42 @@ function showProblem(message) {
 }
 
 const root = ReactDOM.createRoot(element("graphiql"));
-const plugins = [GraphiQLPluginExplorer.explorerPlugin()];
-const defaultTabs = JSON.parse(element("examples").textContent).map((query) => ({ query }));
+const plugins = [examplesPlugin(groups), GraphiQLPluginExplorer.explorerPlugin()];
+const defaultTabs = groups[0].examples.map(({ query }) => ({ query }));
 let mounts = 0;
 
-// mount shows GraphiQL anew: it reads the schema, and its tabs from localStorage, or else the examples.
+// The pane at the left is kept; at first it is the examples, where there is room for them beside the editors.
+const paneKey = "dossier:pane";
+const keepPane = (plugin) => localStorage.setItem(paneKey, plugin?.title ?? "");
+const keptPane = () => localStorage.getItem(paneKey) ?? (matchMedia("(min-width: 1100px)").matches ? examplesTitle : "");
+
+// Footer is below the answer. It opens the pane by GraphiQL's own button, once there is one: GraphiQL's property for it
+// leaves the pane without width.
+function Footer() {
+  const { plugins } = usePluginStore();
+  useEffect(() => {
+    document.querySelector(`.graphiql-sidebar [aria-label="Show ${keptPane()}"]`)?.click();
+  }, [plugins.length > 0]);
+  return createElement(TracePanel);
+}
+
+// mount shows GraphiQL anew: it reads the schema, and its tabs from localStorage, or else the first examples.
 function mount() {
-  root.render(createElement(GraphiQL, { key: ++mounts, fetcher, plugins, defaultTabs, shouldPersistHeaders: false }));
+  root.render(createElement(GraphiQL, {
+    key: ++mounts, fetcher, plugins, defaultTabs, shouldPersistHeaders: false, onTogglePluginVisibility: keepPane,
+  }, createElement(GraphiQL.Footer, null, createElement(Footer))));
 }
 
 function restoreExamples() {
-  if (!confirm("Replace all tabs by the examples?")) return;
+  if (!confirm("Replace all tabs by the first examples?")) return;
   for (const key of ["tabState", "query", "variables", "headers"]) localStorage.removeItem(`graphiql:${key}`);
   mount();
 }
 
-element("sign-out").addEventListener("click", signOut);
 element("restore").addEventListener("click", restoreExamples);
 element("retry").addEventListener("click", () => {
   showUser();
   mount();
 });
-await showUser();
+await startSession(demoUsers);
 mount();
