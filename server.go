@@ -45,16 +45,6 @@ func main() {
 	}
 }
 
-// Limits of the listener. A slow client holds a connection no longer than these.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	headerBytesMax    = 64 << 10
-	shutdownTimeout   = 15 * time.Second
-)
-
 type serveCommand struct{}
 
 // Run serves until the context ends.
@@ -78,7 +68,8 @@ func (serveCommand) Run(ctx context.Context) error {
 	}
 	defer db.close()
 
-	server := newServer(c, db, logger)
+	leave := &drain{delay: *c.ShutdownDelay}
+	server := newServer(c, db, leave, logger)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	go func() {
@@ -95,12 +86,13 @@ func (serveCommand) Run(ctx context.Context) error {
 	case <-db.gaveUp():
 		err = fmt.Errorf("the database that the program ran has stopped: %w", db.embedded.Err())
 	case <-ctx.Done():
+		leave.begin()
 	}
-	return errors.Join(err, shutDown(server))
+	return errors.Join(err, leave.stop(server, logger))
 }
 
 // newServer puts the parts together.
-func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server {
+func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger) *http.Server {
 	sessions := auth.Sessions{Store: db.store}
 	router := web.Config{
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
@@ -108,7 +100,7 @@ func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server 
 			Limits: graph.DefaultLimits, Timeout: graph.DefaultTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
 		})),
 		Authenticate:   sessions.Viewer,
-		Readiness:      db.readiness,
+		Readiness:      leave.readiness(db.readiness),
 		Playground:     *c.Playground,
 		CORSOrigins:    c.CORSOrigins,
 		TrustedProxies: c.TrustedProxies,
@@ -117,23 +109,5 @@ func newServer(c config.Config, db *database, logger *slog.Logger) *http.Server 
 	if *c.Introspection {
 		router.Schema = schema
 	}
-	return &http.Server{
-		Handler:           web.NewRouter(router),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    headerBytesMax,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}
-}
-
-// shutDown lets requests in flight finish, within a deadline.
-func shutDown(server *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return fmt.Errorf("requests were cut off: %w", err)
-	}
-	return nil
+	return newHTTPServer(leave.handler(web.NewRouter(router)), logger)
 }

@@ -24,6 +24,18 @@ const (
 	Production  = "production"
 )
 
+// Bounds of REQUEST_TIMEOUT: a shorter one would refuse what is well, and a longer one outlive the connection's write timeout.
+const (
+	requestTimeoutMin = 100 * time.Millisecond
+	requestTimeoutMax = 25 * time.Second
+)
+
+const (
+	// defaultShutdownDelay is enough for a load balancer that looks at /readyz every two seconds.
+	defaultShutdownDelay = 5 * time.Second
+	shutdownDelayMax     = time.Minute
+)
+
 // Config is the whole configuration. The tags name the variables; .env.example tells what each is for.
 type Config struct {
 	Environment string `env:"APP_ENV" envDefault:"development"`
@@ -39,6 +51,9 @@ type Config struct {
 	TrustedProxies []string `env:"TRUSTED_PROXIES"`
 	Introspection  *bool    `env:"INTROSPECTION"` // default: in development
 	Playground     *bool    `env:"PLAYGROUND"`    // default: in development
+
+	RequestTimeout time.Duration  `env:"REQUEST_TIMEOUT" envDefault:"2500ms"`
+	ShutdownDelay  *time.Duration `env:"SHUTDOWN_DELAY"` // default: none in development, 5s in production
 
 	PoolMax        int           `env:"DB_POOL_MAX" envDefault:"20"`
 	PoolMin        int           `env:"DB_POOL_MIN" envDefault:"5"`
@@ -70,6 +85,12 @@ func parse(environment map[string]string) (Config, error) {
 	for _, flag := range []**bool{&c.AutoMigrate, &c.Introspection, &c.Playground} {
 		if *flag == nil {
 			*flag = &development
+		}
+	}
+	if c.ShutdownDelay == nil {
+		c.ShutdownDelay = new(defaultShutdownDelay)
+		if development {
+			*c.ShutdownDelay = 0
 		}
 	}
 	wrong = append(wrong, c.check()...)
@@ -148,10 +169,17 @@ func (c Config) check() []error {
 	}
 	for name, d := range map[string]time.Duration{
 		"DB_POOL_IDLE": c.PoolIdle, "DB_CONNECT_TIMEOUT": c.ConnectTimeout, "SLOW_QUERY": c.SlowQuery,
+		"SHUTDOWN_DELAY": *c.ShutdownDelay,
 	} {
 		if d < 0 {
 			fail("%s is not negative, as %s is", name, d)
 		}
+	}
+	if c.RequestTimeout < requestTimeoutMin || c.RequestTimeout > requestTimeoutMax {
+		fail("REQUEST_TIMEOUT is from %s to %s, not %s", requestTimeoutMin, requestTimeoutMax, c.RequestTimeout)
+	}
+	if *c.ShutdownDelay > shutdownDelayMax {
+		fail("SHUTDOWN_DELAY is at most %s, not %s", shutdownDelayMax, *c.ShutdownDelay)
 	}
 	return wrong
 }

@@ -22,10 +22,11 @@ func mustParse(t *testing.T, environment map[string]string) Config {
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	yes := true
+	yes, none := true, time.Duration(0)
 	want := Config{
 		Environment: "development", DataDir: defaultDataDir(), AutoMigrate: &yes,
 		HTTPAddr: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Introspection: &yes, Playground: &yes,
+		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 10 * time.Second, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
@@ -48,6 +49,9 @@ func TestProductionDefaults(t *testing.T) {
 	if c.IsDevelopment() || *c.AutoMigrate || *c.Introspection || *c.Playground {
 		t.Errorf("production has conveniences on: %v", c.Lines())
 	}
+	if *c.ShutdownDelay != 5*time.Second {
+		t.Errorf("production serves on for %s", *c.ShutdownDelay)
+	}
 	maps.Copy(production, map[string]string{"AUTO_MIGRATE": "true", "INTROSPECTION": "true", "PLAYGROUND": "true"})
 	if c := mustParse(t, production); !*c.AutoMigrate || !*c.Introspection || !*c.Playground {
 		t.Errorf("what was asked for is off: %v", c.Lines())
@@ -56,19 +60,19 @@ func TestProductionDefaults(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	t.Parallel()
-	no := false
+	no, delay := false, 3*time.Second
 	got := mustParse(t, map[string]string{
 		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data",
 		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
-		"DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
+		"REQUEST_TIMEOUT": "4s", "SHUTDOWN_DELAY": "3s", "DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
 		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s",
 	})
 	want := Config{
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
 		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", Introspection: &no, Playground: &no,
 		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
-		PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
+		RequestTimeout: 4 * time.Second, ShutdownDelay: &delay, PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got.Lines(), want.Lines())
@@ -111,6 +115,12 @@ func TestWrongValues(t *testing.T) {
 		`DB_POOL_IDLE is not negative, as -1s is`:                                                                      {"DB_POOL_IDLE": "-1s"},
 		`DB_CONNECT_TIMEOUT is not negative, as -1s is`:                                                                {"DB_CONNECT_TIMEOUT": "-1s"},
 		`SLOW_QUERY is not negative, as -1ms is`:                                                                       {"SLOW_QUERY": "-1ms"},
+		`SHUTDOWN_DELAY is not negative, as -1s is`:                                                                    {"SHUTDOWN_DELAY": "-1s"},
+		`SHUTDOWN_DELAY is at most 1m0s, not 2m0s`:                                                                     {"SHUTDOWN_DELAY": "2m"},
+		`SHUTDOWN_DELAY is not a duration such as 200ms or 10s`:                                                        {"SHUTDOWN_DELAY": "5"},
+		`REQUEST_TIMEOUT is from 100ms to 25s, not 0s`:                                                                 {"REQUEST_TIMEOUT": "0s"},
+		`REQUEST_TIMEOUT is from 100ms to 25s, not 30s`:                                                                {"REQUEST_TIMEOUT": "30s"},
+		`REQUEST_TIMEOUT is not a duration such as 200ms or 10s`:                                                       {"REQUEST_TIMEOUT": "2"},
 		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 0 and 5`:                                 {"DB_POOL_MAX": "0"},
 		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 3 and 4`:                                 {"DB_POOL_MAX": "3", "DB_POOL_MIN": "4"},
 	}
