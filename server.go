@@ -97,9 +97,10 @@ func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger)
 	router := web.Config{
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
 			Store: db.store, Sessions: sessions, Logger: logger,
-			Limits: graph.DefaultLimits, Timeout: graph.DefaultTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
+			Limits: graph.DefaultLimits, Timeout: c.RequestTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
 		})),
 		Authenticate:   sessions.Viewer,
+		AuthTimeout:    c.RequestTimeout,
 		Readiness:      leave.readiness(db.readiness),
 		Playground:     *c.Playground,
 		CORSOrigins:    c.CORSOrigins,

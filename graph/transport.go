@@ -65,7 +65,12 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return
 	}
 	responses, ctx := exec.DispatchOperation(r.Context(), operation)
-	t.write(w, http.StatusOK, responses(ctx))
+	response := responses(ctx)
+	if response == nil && r.Context().Err() == nil { // the check of the credential has left no time to begin
+		late := gqlerror.List{gqlerror.Wrap(fault.TimedOut)}
+		response = exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), late)
+	}
+	t.write(w, http.StatusOK, response)
 }
 
 // acceptable picks the media type of the answer. Without a wish it is the newer one.

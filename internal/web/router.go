@@ -2,7 +2,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"io"
@@ -25,7 +24,7 @@ import (
 type Config struct {
 	GraphQL        http.Handler
 	Authenticate   func(ctx context.Context, token string) (model.Viewer, error)
-	AuthTimeout    time.Duration                   // of Authenticate; 0 is DefaultAuthTimeout
+	AuthTimeout    time.Duration                   // of Authenticate, and no more than the whole request's
 	Readiness      func(ctx context.Context) error // nil when requests can be served
 	Schema         string                          // the SDL; empty hides it
 	Playground     bool
@@ -33,9 +32,6 @@ type Config struct {
 	TrustedProxies []string // networks whose X-Forwarded-For is believed
 	Logger         *slog.Logger
 }
-
-// DefaultAuthTimeout is how long checking a credential may take. It comes before the operation, and its deadline.
-const DefaultAuthTimeout = 5 * time.Second
 
 // NewRouter makes the handler of the public listener.
 func NewRouter(c Config) http.Handler {
@@ -50,7 +46,7 @@ func NewRouter(c Config) http.Handler {
 			MaxAge:         600,
 		}))
 	}
-	r.With(client(c.TrustedProxies), credentials(c.Authenticate, cmp.Or(c.AuthTimeout, DefaultAuthTimeout))).Handle("/graphql", c.GraphQL)
+	r.With(client(c.TrustedProxies), credentials(c.Authenticate, c.AuthTimeout)).Handle("/graphql", c.GraphQL)
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get("/readyz", readiness(c.Readiness))
 	if c.Schema != "" {
@@ -117,9 +113,11 @@ func credentials(
 			var viewer model.Viewer
 			if header := r.Header.Get("Authorization"); header != "" {
 				var err error
+				began := time.Now()
 				checking, cancel := context.WithTimeout(telemetry.WithOperation(ctx, telemetry.Authenticate), timeout)
 				viewer, err = check(checking, header, authenticate)
 				cancel()
+				ctx = auth.WithCheckedIn(ctx, time.Since(began))
 				if err != nil {
 					ctx = auth.WithRejection(ctx, err)
 				}

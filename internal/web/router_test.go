@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -30,6 +31,7 @@ func serve(t testing.TB, c Config, request *http.Request, see func(context.Conte
 		}
 	}
 	recorder := httptest.NewRecorder()
+	c.AuthTimeout = cmp.Or(c.AuthTimeout, time.Minute)
 	NewRouter(c).ServeHTTP(recorder, request)
 	return recorder.Result()
 }
@@ -73,6 +75,9 @@ func TestCredentialCheckHasADeadline(t *testing.T) {
 	called := false
 	serve(t, Config{Authenticate: hang, AuthTimeout: 10 * time.Millisecond}, request, func(ctx context.Context) {
 		called = true
+		if auth.CheckedIn(ctx) < 10*time.Millisecond {
+			t.Errorf("the check is said to have taken %s", auth.CheckedIn(ctx))
+		}
 		if !fault.Is(auth.Rejection(ctx), fault.Timeout) || ctx.Err() != nil {
 			t.Errorf("%v, %v", auth.Rejection(ctx), ctx.Err())
 		}
