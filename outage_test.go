@@ -26,7 +26,7 @@ import (
 
 // The goals, and what a busy machine is allowed on top of them.
 const (
-	answerMax  = 3*time.Second + slack/2
+	answerMax  = 3*time.Second + 500*time.Millisecond
 	recoverMax = 3 * 500 * time.Millisecond
 	// outageLasts longer than a request may take, so that every request is met in each of its states.
 	outageLasts   = 3500 * time.Millisecond

@@ -93,7 +93,7 @@ func parse(environment map[string]string) (Config, error) {
 			*c.ShutdownDelay = 0
 		}
 	}
-	wrong = append(wrong, c.check()...)
+	wrong = append(append(wrong, c.check()...), c.checkProduction()...)
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
 }
@@ -142,9 +142,6 @@ func (c Config) check() []error {
 	fail := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if !slices.Contains([]string{Development, Production}, c.Environment) {
 		fail("APP_ENV is %s or %s, not %q", Development, Production, c.Environment)
-	}
-	if c.Environment == Production && c.PostgresURL == "" {
-		fail("POSTGRES_URL is required with APP_ENV=%s", Production)
 	}
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
 		fail("HTTP_ADDR is host:port, not %q", c.HTTPAddr)

@@ -132,6 +132,34 @@ func TestWrongValues(t *testing.T) {
 	}
 }
 
+// What is right on a developer's machine is refused in production, in one sentence each.
+func TestUnsafeProduction(t *testing.T) {
+	t.Parallel()
+	for want, setting := range map[string][2]string{
+		`POSTGRES_URL is required with APP_ENV=production`:                                                                  {"POSTGRES_URL", ""},
+		`PUBLIC_URL is https with APP_ENV=production, not "http://api.example", or credentials can be read on their way`:    {"PUBLIC_URL", "http://api.example"},
+		`PUBLIC_URL is https with APP_ENV=production, not "http://10.0.0.1:8080", or credentials can be read on their way`:  {"HTTP_ADDR", "10.0.0.1:8080"},
+		`CORS_ORIGINS are https with APP_ENV=production, not "http://app.example", or anyone on the way can speak for them`: {"CORS_ORIGINS", "https://a.example,http://app.example"},
+		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "0.0.0.0/0", which is everyone`:              {"TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0"},
+		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "::/0", which is everyone`:                   {"TRUSTED_PROXIES", "::/0"},
+		`CORS_ORIGINS has http or https URLs, not "*"`:                                                                      {"CORS_ORIGINS", "*"},
+	} {
+		environment := map[string]string{"APP_ENV": Production, "POSTGRES_URL": "postgres://db.example/dossier", setting[0]: setting[1]}
+		if _, err := parse(environment); err == nil || err.Error() != want {
+			t.Errorf("%v\ngot  %v\nwant %s", setting, err, want)
+		}
+		if setting[1] == "*" {
+			continue // refused everywhere
+		}
+		environment["APP_ENV"] = Development
+		mustParse(t, environment)
+	}
+	mustParse(t, map[string]string{
+		"APP_ENV": Production, "POSTGRES_URL": "postgres://db.example/dossier", "PUBLIC_URL": "http://localhost:8080",
+		"CORS_ORIGINS": "https://app.example,http://localhost:3000,http://127.0.0.1:3000", "TRUSTED_PROXIES": "10.0.0.0/8",
+	})
+}
+
 // Whoever mends the environment sees all that is wrong at once, also when some of it is not even of its type.
 func TestAllWrongValuesAtOnce(t *testing.T) {
 	t.Parallel()
