@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -104,6 +105,7 @@ func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger)
 		Readiness:      leave.readiness(db.readiness),
 		Playground:     *c.Playground,
 		CORSOrigins:    c.CORSOrigins,
+		HTTPS:          strings.HasPrefix(c.PublicURL, "https://"),
 		TrustedProxies: c.TrustedProxies,
 		Logger:         logger,
 	}
