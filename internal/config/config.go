@@ -181,6 +181,9 @@ func (c Config) check() []error {
 	return wrong
 }
 
+// LocalURL is where the server is found from its own machine.
+func (c Config) LocalURL() string { return defaultPublicURL(c.HTTPAddr) }
+
 // defaultPublicURL is where a browser on this machine finds the server.
 func defaultPublicURL(address string) string {
 	host, port, err := net.SplitHostPort(address)
