@@ -41,6 +41,9 @@ const statementTimeout = 30 * time.Second
 func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*database, error) {
 	db := &database{}
 	db.prepared.Store(fault.New(fault.Unavailable, "The database is being prepared."))
+	if err := checkProduction(c); err != nil {
+		return nil, err
+	}
 	address := c.PostgresURL
 	if address == "" {
 		var err error
@@ -137,20 +140,32 @@ func reason(waiting *fault.Error, err error) string {
 }
 
 func (db *database) prepareOnce(ctx context.Context, c config.Config) error {
-	if !*c.AutoMigrate {
-		return db.apart("migrate", func(pool *sql.DB) error {
-			pending, err := migrations.Pending(ctx, pool)
-			if err == nil && pending > 0 {
-				err = errPending
-			}
-			return err
-		})
-	}
-	if _, err := db.migrateUp(ctx); err != nil || !c.IsDevelopment() {
+	if err := db.prepareSchema(ctx, c); err != nil {
 		return err
+	}
+	if !c.IsDevelopment() {
+		return db.refuseDemoSignIns(ctx)
+	}
+	if !*c.AutoMigrate {
+		return nil
 	}
 	_, err := db.seed(ctx)
 	return err
+}
+
+// prepareSchema migrates if it may, and checks that there is nothing to migrate otherwise.
+func (db *database) prepareSchema(ctx context.Context, c config.Config) error {
+	if *c.AutoMigrate {
+		_, err := db.migrateUp(ctx)
+		return err
+	}
+	return db.apart("migrate", func(pool *sql.DB) error {
+		pending, err := migrations.Pending(ctx, pool)
+		if err == nil && pending > 0 {
+			err = errPending
+		}
+		return err
+	})
 }
 
 // seed loads the demo data into an empty database and reports whether it did.

@@ -2,17 +2,15 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"dossier/internal/pgtest"
+	"dossier/internal/tcpproxy"
 )
 
 // The program and its database come and go; nothing is lost, and nobody has to restart the other.
@@ -97,84 +95,6 @@ func TestSurvivesKillOfPostgres(t *testing.T) {
 	p.stop(t)
 }
 
-// proxy stands where a database is to be: closed, it refuses; mute, it takes connections and says nothing.
-type proxy struct {
-	address, target string
-	mute            bool
-
-	listener net.Listener
-	mu       sync.Mutex
-	conns    []net.Conn
-}
-
-// newProxy gives a closed proxy, and the URL of the database through it.
-func newProxy(t *testing.T, address string) (*proxy, string) {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{address: freeAddress(t), target: u.Host}
-	u.Host = p.address
-	t.Cleanup(p.close)
-	return p, u.String()
-}
-
-func (p *proxy) open(t *testing.T) {
-	t.Helper()
-	listener, err := net.Listen("tcp", p.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.listener = listener
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			p.join(client)
-		}
-	}()
-}
-
-func (p *proxy) join(client net.Conn) {
-	p.keep(client)
-	if p.mute {
-		return
-	}
-	server, err := net.Dial("tcp", p.target)
-	if err != nil {
-		_ = client.Close()
-		return
-	}
-	p.keep(server)
-	for _, pair := range [][2]net.Conn{{client, server}, {server, client}} {
-		go func() {
-			_, _ = io.Copy(pair[0], pair[1])
-			_ = pair[0].Close()
-		}()
-	}
-}
-
-func (p *proxy) keep(conn net.Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.conns = append(p.conns, conn)
-}
-
-func (p *proxy) close() {
-	if p.listener != nil {
-		_ = p.listener.Close()
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, conn := range p.conns {
-		_ = conn.Close()
-	}
-	p.conns = nil
-}
-
 // unavailableMax is how long a client may wait to be told that the database is away.
 const unavailableMax = 3 * time.Second
 
@@ -200,11 +120,12 @@ func TestWaitsForTheDatabase(t *testing.T) {
 	for _, mute := range []bool{false, true} {
 		t.Run(fmt.Sprintf("mute %v", mute), func(t *testing.T) {
 			t.Parallel()
-			database, address := newProxy(t, pgtest.NewEmpty(t).URL)
+			address, database := behindProxy(t, pgtest.NewEmpty(t).URL)
+			away := tcpproxy.Refuse
 			if mute {
-				database.mute = true
-				database.open(t)
+				away = tcpproxy.Blackhole
 			}
+			database.Set(t, away)
 			p := serve(t, "POSTGRES_URL="+address, "DATA_DIR=/nowhere/at/all")
 			p.waitStatus(t, "/healthz", http.StatusOK)
 			if body := p.waitStatus(t, "/readyz", http.StatusServiceUnavailable); !strings.Contains(body, "database") {
@@ -217,29 +138,22 @@ func TestWaitsForTheDatabase(t *testing.T) {
 				t.Errorf("the reason is %q", body)
 			}
 
-			database.close()
-			database.mute = false
-			database.open(t)
+			database.Set(t, tcpproxy.Pass)
 			p.waitReady(t)
 			client := p.with(p.signIn(t, "admin@demo.example"))
 			client.Query(t, `{ me { id } }`)
 
-			database.close()
+			database.Set(t, tcpproxy.Refuse)
 			if body := p.waitStatus(t, "/readyz", http.StatusServiceUnavailable); !strings.Contains(body, "database") {
 				t.Errorf("the reason is %q", body)
 			}
 			if status, _, err := p.get("/healthz"); status != http.StatusOK {
 				t.Errorf("/healthz answers %d, %v", status, err)
 			}
-			if mute {
-				database.mute = true
-				database.open(t)
-			}
+			database.Set(t, away)
 			wantUnavailable(t, p)
 
-			database.close()
-			database.mute = false
-			database.open(t)
+			database.Set(t, tcpproxy.Pass)
 			p.waitStatus(t, "/readyz", http.StatusOK)
 			client.Query(t, `{ me { id } }`) // no connection that died is met
 			p.stop(t)

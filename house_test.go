@@ -24,7 +24,7 @@ var floors = [][]string{
 }
 
 // aside may import what they need: what is generated for graph, and what only tests import.
-var aside = []string{"graph/exec", "internal/pgtest", "internal/apitest"}
+var aside = []string{"graph/exec", "internal/pgtest", "internal/apitest", "internal/tcpproxy"}
 
 type listed struct {
 	ImportPath string

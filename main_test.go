@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"database/sql"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,7 +19,6 @@ import (
 	"time"
 
 	"dossier/internal/apitest"
-	"dossier/internal/pgconn"
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
 )
@@ -40,6 +37,11 @@ var binary string
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	if address := os.Getenv(statsVariable); address != "" {
+		go tellStats(address)
+		main()
+		return 0
+	}
 	folder, err := os.MkdirTemp("", "dossier-test-")
 	if err == nil {
 		err = os.Chmod(folder, 0o755) // other users run the binary too
@@ -50,7 +52,9 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "dossier")
-	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as deploy/Dockerfile builds it
+	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, output)
 		return 1
 	}
@@ -87,7 +91,8 @@ func (o *output) String() string {
 // command is the program with no other configuration than the settings, NAME=value.
 func command(arguments []string, settings ...string) *exec.Cmd {
 	cmd := exec.Command(binary, arguments...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PG_BIN=" + os.Getenv("PG_BIN"), "ADMIN_ADDR=off"}, settings...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PG_BIN=" + os.Getenv("PG_BIN"),
+		"REQUEST_TIMEOUT=" + patience.String(), "ADMIN_ADDR=off"}, settings...)
 	cmd.WaitDelay = patience
 	return cmd
 }
@@ -341,58 +346,4 @@ func seededFolder(t *testing.T) string {
 		t.Fatalf("copy the folder: %v: %s", err, output)
 	}
 	return folder
-}
-
-// postmaster gives the process id and the port of the folder's PostgreSQL.
-func postmaster(t *testing.T, folder string) (pid int, port string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(folder, "postgres", "postgres", "postmaster.pid"))
-	lines := strings.Split(string(text), "\n")
-	if err != nil || len(lines) < 4 {
-		t.Fatalf("read postmaster.pid: %v: %s", err, text)
-	}
-	pid, err = strconv.Atoi(lines[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pid, lines[3]
-}
-
-// embeddedPool is a pool on the folder's PostgreSQL.
-func embeddedPool(t *testing.T, folder string) *sql.DB {
-	t.Helper()
-	_, port := postmaster(t, folder)
-	password, err := os.ReadFile(filepath.Join(folder, "postgres", "postgres.password"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool, err := pgconn.Open(pgconn.Config{
-		URL: fmt.Sprintf("postgres://dossier:%s@127.0.0.1:%s/dossier?sslmode=disable", strings.TrimSpace(string(password)), port),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = pool.Close() })
-	return pool
-}
-
-// blockTable holds all of the table's writes and reads up until the release.
-func blockTable(t *testing.T, pool *sql.DB, table string) (release func()) {
-	t.Helper()
-	tx, err := pool.BeginTx(t.Context(), nil)
-	if err == nil {
-		_, err = tx.ExecContext(t.Context(), "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() { _ = tx.Rollback() }
-}
-
-// waiting reports whether a statement waits for a lock.
-func waiting(ctx context.Context, pool *sql.DB) bool {
-	var found bool
-	err := pool.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity
-		WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&found)
-	return err == nil && found
 }

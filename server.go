@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,6 +31,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" default:"1" help:"Serve the API. Without POSTGRES_URL it runs a PostgreSQL of its own."`
 	Migrate migrateCommand `cmd:"" help:"Change the database's schema."`
 	Seed    seedCommand    `cmd:"" help:"Load the demo data into an empty database."`
+	Health  healthCommand  `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 0 if it is."`
 	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -44,16 +46,6 @@ func main() {
 		os.Exit(1)
 	}
 }
-
-// Limits of the listener. A slow client holds a connection no longer than these.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	headerBytesMax    = 64 << 10
-	shutdownTimeout   = 15 * time.Second
-)
 
 type serveCommand struct{}
 
@@ -86,7 +78,8 @@ func (serveCommand) Run(ctx context.Context) error {
 	if err := admin.serve(ctx, c, db, logger); err != nil {
 		return err
 	}
-	server := newServer(c, db, logger, admin)
+	leave := &drain{delay: *c.ShutdownDelay}
+	server := newServer(c, db, leave, logger, admin)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	go func() {
@@ -103,47 +96,32 @@ func (serveCommand) Run(ctx context.Context) error {
 	case <-db.gaveUp():
 		err = fmt.Errorf("the database that the program ran has stopped: %w", db.embedded.Err())
 	case <-ctx.Done():
+		leave.begin()
 	}
-	return errors.Join(err, shutDown(server))
+	return errors.Join(err, leave.stop(server, logger))
 }
 
 // newServer puts the parts together.
-func newServer(c config.Config, db *database, logger *slog.Logger, admin *admin) *http.Server {
+func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger, admin *admin) *http.Server {
 	sessions := auth.Sessions{Store: db.store}
 	router := web.Config{
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
 			Store: db.store, Sessions: sessions, Logger: logger,
-			Limits: graph.DefaultLimits, Timeout: graph.DefaultTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
+			Limits: graph.DefaultLimits, Timeout: c.RequestTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
 			Traceable: c.IsDevelopment(),
 		})),
 		Authenticate:   sessions.Viewer,
-		Readiness:      db.readiness,
+		AuthTimeout:    c.RequestTimeout,
+		Readiness:      leave.readiness(db.readiness),
 		Playground:     *c.Playground,
 		DemoUsers:      demoUsers(c),
 		CORSOrigins:    c.CORSOrigins,
+		HTTPS:          strings.HasPrefix(c.PublicURL, "https://"),
 		TrustedProxies: c.TrustedProxies,
 		Logger:         logger, LogRequests: c.LogRequests, Metrics: admin.metrics, Tracing: admin.tracing,
 	}
 	if *c.Introspection {
 		router.Schema = schema
 	}
-	return &http.Server{
-		Handler:           web.NewRouter(router),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    headerBytesMax,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}
-}
-
-// shutDown lets requests in flight finish, within a deadline.
-func shutDown(server *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return fmt.Errorf("requests were cut off: %w", err)
-	}
-	return nil
+	return newHTTPServer(leave.handler(web.NewRouter(router)), logger)
 }

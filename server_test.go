@@ -208,16 +208,10 @@ func TestRunsAsAnOrdinaryUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user; every other test ran as an ordinary one")
 	}
-	nobody, err := user.Lookup("nobody")
-	if err != nil {
-		t.Skip(err)
-	}
-	uid, _ := strconv.Atoi(nobody.Uid)
-	gid, _ := strconv.Atoi(nobody.Gid)
-	folder := newFolder(t)
-	if err := os.Chown(folder, uid, gid); err != nil {
-		t.Fatal(err)
-	}
+	name, group := nobodyIDs(t)
+	uid, _ := strconv.Atoi(name)
+	gid, _ := strconv.Atoi(group)
+	folder := nobodysFolder(t)
 	asNobody := func(arguments []string, settings ...string) *exec.Cmd {
 		cmd := command(arguments, append(settings, "HOME="+folder)...)
 		cmd.Dir = folder
@@ -236,6 +230,29 @@ func TestRunsAsAnOrdinaryUser(t *testing.T) {
 	}
 	p := runCommand(t, asNobody(nil, "HTTP_ADDR="+freeAddress(t), "DATA_DIR=/not-for-nobody"))
 	p.wantSentence(t, "/not-for-nobody", "permission denied")
+}
+
+// nobodyIDs are those of the user nobody, and of its group.
+func nobodyIDs(t *testing.T) (uid, gid string) {
+	t.Helper()
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip(err)
+	}
+	return nobody.Uid, nobody.Gid
+}
+
+// nobodysFolder belongs to nobody.
+func nobodysFolder(t *testing.T) string {
+	t.Helper()
+	name, group := nobodyIDs(t)
+	uid, _ := strconv.Atoi(name)
+	gid, _ := strconv.Atoi(group)
+	folder := newFolder(t)
+	if err := os.Chown(folder, uid, gid); err != nil && os.Geteuid() == 0 {
+		t.Fatal(err)
+	}
+	return folder
 }
 
 // productionSettings are those of a production server on the database, without TLS as that is a test's.

@@ -25,15 +25,12 @@ type Config struct {
 	Sessions auth.Sessions
 	Logger   *slog.Logger
 	Limits   Limits
-	Timeout  time.Duration // of one operation
+	Timeout  time.Duration // of one operation, with the check of its credential
 
 	Explorable bool // introspection, and suggestions in errors
 	LogValues  bool // errors of the database are logged with the values that they quote
 	Traceable  bool // whoever asks is told what SQL was sent
 }
-
-// DefaultTimeout is how long an operation may take.
-const DefaultTimeout = 10 * time.Second
 
 // Bounds of the queries that are kept parsed and validated: how many, and how long each may be in bytes.
 const (
@@ -85,11 +82,12 @@ func NewHandler(c Config) http.Handler {
 	return server
 }
 
-// bounded gives each operation a deadline, and its name to what it logs.
+// bounded gives each operation a deadline, and its name to what it logs. The check of the credential has spent some of the
+// time; sending the request has not, as that is the client's.
 func bounded(timeout time.Duration) graphql.OperationMiddleware {
 	return func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		ctx = telemetry.WithOperation(ctx, operationName(graphql.GetOperationContext(ctx)))
-		ctx, cancel := context.WithTimeout(ctx, timeout)
+		ctx, cancel := context.WithTimeout(ctx, timeout-auth.CheckedIn(ctx))
 		respond := next(ctx)
 		return func(ctx context.Context) *graphql.Response {
 			defer cancel()

@@ -90,6 +90,16 @@ func TestDeadline(t *testing.T) {
 	w.wantRunning(t, 0, time.Second)
 }
 
+// A request whose time is over before it begins is told so, and not answered with nothing.
+func TestDeadlineBeforeTheOperation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *graph.Config) { c.Timeout = time.Nanosecond })
+	answer := w.As(t, w.admin).Do(t, `{ me { name } }`)
+	if codes := answer.Codes(); len(codes) != 1 || codes[0] != "TIMEOUT" {
+		t.Errorf("it answers %d %q", answer.Status, answer.Body)
+	}
+}
+
 // What nobody foresaw is INTERNAL: the cause is in the log, by the request's id, and nowhere else.
 func TestInternalErrors(t *testing.T) {
 	t.Parallel()

@@ -85,7 +85,12 @@ func (t transport) execute(
 		return exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), errs), status
 	}
 	responses, ctx := exec.DispatchOperation(r.Context(), operation)
-	return responses(ctx), status
+	response := responses(ctx)
+	if response == nil && r.Context().Err() == nil { // the check of the credential has left no time to begin
+		late := gqlerror.List{gqlerror.Wrap(fault.TimedOut)}
+		response = exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), late)
+	}
+	return response, status
 }
 
 // acceptable picks the media type of the answer. Without a wish it is the newer one.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"dossier/graph"
 	"dossier/internal/auth"
@@ -35,6 +36,9 @@ func (l *Log) String() string { return l.buffer.String() }
 // Option changes how the server is made.
 type Option func(*graph.Config)
 
+// timeout of a request is longer than a real server's: many tests share a machine.
+const timeout = 20 * time.Second
+
 // New starts a server over an empty, migrated database.
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
@@ -44,13 +48,13 @@ func New(t testing.TB, options ...Option) *World {
 	sessions := auth.Sessions{Store: db.Store}
 	config := graph.Config{
 		Store: db.Store, Sessions: sessions, Logger: logger,
-		Limits: graph.DefaultLimits, Timeout: graph.DefaultTimeout, Explorable: true,
+		Limits: graph.DefaultLimits, Timeout: timeout, Explorable: true,
 	}
 	for _, option := range options {
 		option(&config)
 	}
 	server := httptest.NewServer(web.NewRouter(web.Config{
-		GraphQL: graph.NewHandler(config), Authenticate: sessions.Viewer, Readiness: db.Store.Ping, Logger: logger, Playground: true,
+		GraphQL: graph.NewHandler(config), Authenticate: sessions.Viewer, AuthTimeout: timeout, Readiness: db.Store.Ping, Logger: logger, Playground: true,
 		LogRequests: true, Metrics: w.Metrics,
 	}))
 	t.Cleanup(server.Close)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"dossier/internal/fault"
 )
@@ -9,6 +10,7 @@ import (
 type (
 	clientKey    struct{}
 	rejectionKey struct{}
+	checkedInKey struct{}
 )
 
 // WithClient returns a context that carries what is known of the client.
@@ -37,4 +39,15 @@ func Rejection(ctx context.Context) error {
 		return err
 	}
 	return errNoCredential
+}
+
+// WithCheckedIn returns a context that carries how long the credential's check took: it is part of the request's time.
+func WithCheckedIn(ctx context.Context, took time.Duration) context.Context {
+	return context.WithValue(ctx, checkedInKey{}, took)
+}
+
+// CheckedIn is how long the credential's check took, 0 if there was none.
+func CheckedIn(ctx context.Context) time.Duration {
+	took, _ := ctx.Value(checkedInKey{}).(time.Duration)
+	return took
 }

@@ -89,6 +89,18 @@ func (s Sessions) start(
 	return &SignedIn{Token: token, Expires: session.ExpiresAt, Viewer: viewer, User: user}, nil
 }
 
+// HasPassword reports whether there is a user with this email and this password.
+func (s Sessions) HasPassword(ctx context.Context, email, password string) (bool, error) {
+	user, err := s.Store.System().UserByEmail(ctx, email)
+	if fault.Is(err, fault.NotFound) || err == nil && user.PasswordHash == nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return checkPassword(ctx, password, user.PasswordHash)
+}
+
 // NewSession makes a token and the session to store for it, which its user and id are still to be given.
 func NewSession(lifetime time.Duration, client Client) (string, *model.Session) {
 	token := tokenPrefix + rand.Text()

@@ -27,6 +27,18 @@ const (
 // Off is the ADMIN_ADDR of a program that does not listen there. An empty variable is its default.
 const Off = "off"
 
+// Bounds of REQUEST_TIMEOUT: a shorter one would refuse what is well, and a longer one outlive the connection's write timeout.
+const (
+	requestTimeoutMin = 100 * time.Millisecond
+	requestTimeoutMax = 25 * time.Second
+)
+
+const (
+	// defaultShutdownDelay is enough for a load balancer that looks at /readyz every two seconds.
+	defaultShutdownDelay = 5 * time.Second
+	shutdownDelayMax     = time.Minute
+)
+
 // Config is the whole configuration. The tags name the variables; .env.example tells what each is for.
 type Config struct {
 	Environment string `env:"APP_ENV" envDefault:"development"`
@@ -43,6 +55,9 @@ type Config struct {
 	TrustedProxies []string `env:"TRUSTED_PROXIES"`
 	Introspection  *bool    `env:"INTROSPECTION"` // default: in development
 	Playground     *bool    `env:"PLAYGROUND"`    // default: in development
+
+	RequestTimeout time.Duration  `env:"REQUEST_TIMEOUT" envDefault:"2500ms"`
+	ShutdownDelay  *time.Duration `env:"SHUTDOWN_DELAY"` // default: none in development, 5s in production
 
 	PoolMax        int           `env:"DB_POOL_MAX" envDefault:"20"`
 	PoolMin        int           `env:"DB_POOL_MIN" envDefault:"5"`
@@ -80,7 +95,13 @@ func parse(environment map[string]string) (Config, error) {
 			*flag = &development
 		}
 	}
-	wrong = append(wrong, c.check()...)
+	if c.ShutdownDelay == nil {
+		c.ShutdownDelay = new(defaultShutdownDelay)
+		if development {
+			*c.ShutdownDelay = 0
+		}
+	}
+	wrong = append(append(wrong, c.check()...), c.checkProduction()...)
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
 }
@@ -130,9 +151,6 @@ func (c Config) check() []error {
 	if !slices.Contains([]string{Development, Production}, c.Environment) {
 		fail("APP_ENV is %s or %s, not %q", Development, Production, c.Environment)
 	}
-	if c.Environment == Production && c.PostgresURL == "" {
-		fail("POSTGRES_URL is required with APP_ENV=%s", Production)
-	}
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
 		fail("HTTP_ADDR is host:port, not %q", c.HTTPAddr)
 	}
@@ -164,13 +182,23 @@ func (c Config) check() []error {
 	}
 	for name, d := range map[string]time.Duration{
 		"DB_POOL_IDLE": c.PoolIdle, "DB_CONNECT_TIMEOUT": c.ConnectTimeout, "SLOW_QUERY": c.SlowQuery,
+		"SHUTDOWN_DELAY": *c.ShutdownDelay,
 	} {
 		if d < 0 {
 			fail("%s is not negative, as %s is", name, d)
 		}
 	}
+	if c.RequestTimeout < requestTimeoutMin || c.RequestTimeout > requestTimeoutMax {
+		fail("REQUEST_TIMEOUT is from %s to %s, not %s", requestTimeoutMin, requestTimeoutMax, c.RequestTimeout)
+	}
+	if *c.ShutdownDelay > shutdownDelayMax {
+		fail("SHUTDOWN_DELAY is at most %s, not %s", shutdownDelayMax, *c.ShutdownDelay)
+	}
 	return wrong
 }
+
+// LocalURL is where the server is found from its own machine.
+func (c Config) LocalURL() string { return defaultPublicURL(c.HTTPAddr) }
 
 // defaultPublicURL is where a browser on this machine finds the server.
 func defaultPublicURL(address string) string {

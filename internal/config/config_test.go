@@ -22,11 +22,12 @@ func mustParse(t *testing.T, environment map[string]string) Config {
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	yes := true
+	yes, none := true, time.Duration(0)
 	want := Config{
 		Environment: "development", DataDir: defaultDataDir(), AutoMigrate: &yes,
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", LogRequests: true,
 		Introspection: &yes, Playground: &yes,
+		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 10 * time.Second, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
@@ -49,6 +50,9 @@ func TestProductionDefaults(t *testing.T) {
 	if c.IsDevelopment() || *c.AutoMigrate || *c.Introspection || *c.Playground {
 		t.Errorf("production has conveniences on: %v", c.Lines())
 	}
+	if *c.ShutdownDelay != 5*time.Second {
+		t.Errorf("production serves on for %s", *c.ShutdownDelay)
+	}
 	maps.Copy(production, map[string]string{"AUTO_MIGRATE": "true", "INTROSPECTION": "true", "PLAYGROUND": "true"})
 	if c := mustParse(t, production); !*c.AutoMigrate || !*c.Introspection || !*c.Playground {
 		t.Errorf("what was asked for is off: %v", c.Lines())
@@ -57,12 +61,12 @@ func TestProductionDefaults(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	t.Parallel()
-	no := false
+	no, delay := false, 3*time.Second
 	got := mustParse(t, map[string]string{
 		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data",
 		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
-		"DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
+		"REQUEST_TIMEOUT": "4s", "SHUTDOWN_DELAY": "3s", "DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
 		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s",
 		"ADMIN_ADDR": "off", "LOG_REQUESTS": "false", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example:4318", "OTEL_SDK_DISABLED": "true",
 	})
@@ -70,7 +74,7 @@ func TestValues(t *testing.T) {
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
 		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", Introspection: &no, Playground: &no,
 		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
-		PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
+		RequestTimeout: 4 * time.Second, ShutdownDelay: &delay, PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
 		AdminAddr: "off", OTLPEndpoint: "http://otel.example:4318", OTelDisabled: true,
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -119,6 +123,12 @@ func TestWrongValues(t *testing.T) {
 		`SLOW_QUERY is not negative, as -1ms is`:                                                                             {"SLOW_QUERY": "-1ms"},
 		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 0 and 5`:                                       {"DB_POOL_MAX": "0"},
 		`DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not 3 and 4`:                                       {"DB_POOL_MAX": "3", "DB_POOL_MIN": "4"},
+		`SHUTDOWN_DELAY is not negative, as -1s is`:                                                                          {"SHUTDOWN_DELAY": "-1s"},
+		`SHUTDOWN_DELAY is at most 1m0s, not 2m0s`:                                                                           {"SHUTDOWN_DELAY": "2m"},
+		`SHUTDOWN_DELAY is not a duration such as 200ms or 10s`:                                                              {"SHUTDOWN_DELAY": "5"},
+		`REQUEST_TIMEOUT is from 100ms to 25s, not 0s`:                                                                       {"REQUEST_TIMEOUT": "0s"},
+		`REQUEST_TIMEOUT is from 100ms to 25s, not 30s`:                                                                      {"REQUEST_TIMEOUT": "30s"},
+		`REQUEST_TIMEOUT is not a duration such as 200ms or 10s`:                                                             {"REQUEST_TIMEOUT": "2"},
 	}
 	for want, environment := range tests {
 		_, err := parse(environment)
@@ -131,6 +141,34 @@ func TestWrongValues(t *testing.T) {
 			t.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT may be %q", endpoint)
 		}
 	}
+}
+
+// What is right on a developer's machine is refused in production, in one sentence each.
+func TestUnsafeProduction(t *testing.T) {
+	t.Parallel()
+	for want, setting := range map[string][2]string{
+		`POSTGRES_URL is required with APP_ENV=production`:                                                                  {"POSTGRES_URL", ""},
+		`PUBLIC_URL is https with APP_ENV=production, not "http://api.example", or credentials can be read on their way`:    {"PUBLIC_URL", "http://api.example"},
+		`PUBLIC_URL is https with APP_ENV=production, not "http://10.0.0.1:8080", or credentials can be read on their way`:  {"HTTP_ADDR", "10.0.0.1:8080"},
+		`CORS_ORIGINS are https with APP_ENV=production, not "http://app.example", or anyone on the way can speak for them`: {"CORS_ORIGINS", "https://a.example,http://app.example"},
+		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "0.0.0.0/0", which is everyone`:              {"TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0"},
+		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "::/0", which is everyone`:                   {"TRUSTED_PROXIES", "::/0"},
+		`CORS_ORIGINS has http or https URLs, not "*"`:                                                                      {"CORS_ORIGINS", "*"},
+	} {
+		environment := map[string]string{"APP_ENV": Production, "POSTGRES_URL": "postgres://db.example/dossier", setting[0]: setting[1]}
+		if _, err := parse(environment); err == nil || err.Error() != want {
+			t.Errorf("%v\ngot  %v\nwant %s", setting, err, want)
+		}
+		if setting[1] == "*" {
+			continue // refused everywhere
+		}
+		environment["APP_ENV"] = Development
+		mustParse(t, environment)
+	}
+	mustParse(t, map[string]string{
+		"APP_ENV": Production, "POSTGRES_URL": "postgres://db.example/dossier", "PUBLIC_URL": "http://localhost:8080",
+		"CORS_ORIGINS": "https://app.example,http://localhost:3000,http://127.0.0.1:3000", "TRUSTED_PROXIES": "10.0.0.0/8",
+	})
 }
 
 // Whoever mends the environment sees all that is wrong at once, also when some of it is not even of its type.

@@ -14,8 +14,9 @@ import (
 	"github.com/uptrace/bun/driver/pgdriver"
 )
 
-// answerMax bounds what database/sql asks without a context: Rollback and closing a statement.
-const answerMax = 5 * time.Second
+// answerMax bounds what database/sql asks without a context, when a request's time may be over: Rollback and closing a
+// statement. Both are quick, or the connection goes.
+const answerMax = 400 * time.Millisecond
 
 // conn wraps pgdriver's. database/sql uses a connection from one goroutine at a time, so its fields need no
 // lock; only the socket is closed from elsewhere.
@@ -28,6 +29,8 @@ type conn struct {
 	broken bool
 	// failed: the server answered a statement with an error since BeginTx.
 	failed bool
+	live   *liveness
+	heard  int64 // when the server was heard last
 }
 
 var (
@@ -41,8 +44,8 @@ var (
 	_ driver.Validator          = (*conn)(nil)
 )
 
-func newConn(inner *pgdriver.Conn, raw net.Conn) *conn {
-	return &conn{inner: inner, raw: raw, kill: func() { _ = raw.Close() }, quiet: quietCheck(raw)}
+func newConn(inner *pgdriver.Conn, raw net.Conn, live *liveness) *conn {
+	return &conn{inner: inner, raw: raw, kill: func() { _ = raw.Close() }, quiet: quietCheck(raw), live: live, heard: live.now()}
 }
 
 // guard ends the conversation with its context.
@@ -75,11 +78,12 @@ func (c *conn) leave(g guard, err error) error {
 		c.abandon()
 	}
 	if err == nil {
+		c.heard = c.live.now()
 		return nil
 	}
 	var pgErr pgdriver.Error
 	if errors.As(err, &pgErr) {
-		c.failed = true
+		c.failed, c.heard = true, c.live.now()
 		if fatal(pgErr) {
 			c.abandon()
 			return fmt.Errorf("%w: %w", ErrConnLost, err)
@@ -90,6 +94,9 @@ func (c *conn) leave(g guard, err error) error {
 	c.abandon()
 	switch {
 	case ended:
+		if errors.Is(g.ctx.Err(), context.DeadlineExceeded) {
+			raise(&c.live.suspect, c.live.now())
+		}
 		return contextError(g.ctx)
 	case errors.Is(err, driver.ErrBadConn):
 		return driver.ErrBadConn // pgdriver: not a byte was written
@@ -172,12 +179,12 @@ func (c *conn) Ping(ctx context.Context) error {
 
 // ResetSession is called before a pooled connection is used again. A server that stopped has closed it, or
 // sent its farewell (57P01): either way another is taken, and no query fails.
-func (c *conn) ResetSession(context.Context) error {
+func (c *conn) ResetSession(ctx context.Context) error {
 	if !c.IsValid() || !c.quiet() {
 		c.abandon()
 		return driver.ErrBadConn
 	}
-	return nil
+	return c.confirm(ctx)
 }
 
 func (c *conn) IsValid() bool { return !c.broken && c.inner.IsValid() }

@@ -27,35 +27,11 @@ type connector struct {
 	// noCheck is set once a server was content without checkSet only.
 	noCheck atomic.Bool
 	keeper  *keeper
+	live    *liveness
+	scouts  *scouts
 }
 
 var _ driver.Connector = (*connector)(nil)
-
-// Connect tries each host, each in the ways its sslmode allows.
-func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	var failed error
-	for _, h := range c.target.Hosts {
-		cn, err := c.connectHost(ctx, h)
-		if err == nil {
-			return cn, nil
-		}
-		if ended := contextError(ctx); ended != nil {
-			return nil, ended
-		}
-		err = fmt.Errorf("%s: %w", h.Addr, err)
-		if failed == nil {
-			failed = err
-		} else {
-			failed = fmt.Errorf("%w; %w", failed, err)
-		}
-		// libpq, "Specifying Multiple Hosts": after a failed authentication the others are not tried.
-		var pgErr pgdriver.Error
-		if errors.As(err, &pgErr) && pgErr.Field('C') != "57P03" {
-			break
-		}
-	}
-	return nil, fmt.Errorf("%w: %w", ErrConnect, failed)
-}
 
 // Driver is pgdriver's, bound to this target: pgdriver.NewListener asks for it.
 func (c *connector) Driver() driver.Driver {
@@ -95,8 +71,8 @@ func (c *connector) config(dial func(context.Context) (net.Conn, error)) *pgdriv
 	}
 }
 
-func (c *connector) connectHost(parent context.Context, h Host) (*conn, error) {
-	ctx, cancel := context.WithTimeout(parent, c.timeout)
+func (c *connector) connectHost(parent context.Context, h Host, limit time.Duration) (*conn, error) {
+	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 	var failed error
 	for _, plan := range c.target.plans(h) {
@@ -107,7 +83,7 @@ func (c *connector) connectHost(parent context.Context, h Host) (*conn, error) {
 		failed = err
 		if contextError(ctx) != nil {
 			// Not wrapped: the caller's deadline is another matter than this one.
-			return nil, fmt.Errorf("no answer within %s", c.timeout)
+			return nil, fmt.Errorf("no answer within %s", limit)
 		}
 		if !otherWay(err) {
 			break
@@ -147,7 +123,7 @@ func (c *connector) attempt(ctx context.Context, h Host, plan tlsPlan) (_ *conn,
 	if err != nil {
 		return nil, err
 	}
-	cn := newConn(inner.(*pgdriver.Conn), raw)
+	cn := newConn(inner.(*pgdriver.Conn), raw, c.live)
 	return cn, c.setUp(cn)
 }
 

@@ -15,8 +15,8 @@ const (
 )
 
 // keeper keeps a minimum of connections open, which database/sql cannot: its SetConnMaxIdleTime closes them
-// all. The keeper takes and returns as many as are too few in use, before they are idle for that long. That
-// sends nothing: taking one only peeks at its socket, and opens one where there is none.
+// all. The keeper takes and returns as many as are too few in use, before they are idle for that long. Taking one
+// checks whether the server still answers, and opens one where there is none.
 type keeper struct {
 	db      *sql.DB
 	min     int

@@ -114,6 +114,9 @@ func open(t testing.TB, c Config) *sql.DB {
 	if c.URL == "" {
 		c.URL = main1.tcpURL("postgres", "127.0.0.1", "postgres", "sslmode=disable")
 	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 30 * time.Second // the machine may be busy
+	}
 	db, err := Open(c)
 	if err != nil {
 		t.Fatal(err)

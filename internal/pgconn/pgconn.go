@@ -22,7 +22,7 @@ type Config struct {
 	URL string // a libpq URL, see Parse
 
 	// ConnectTimeout covers dial, TLS and startup, for each host of the URL. The URL's connect_timeout wins.
-	// 0 is 2s.
+	// 0 is 2s. A host that is silent is tried anew meanwhile.
 	ConnectTimeout time.Duration
 	// StatementTimeout is sent as statement_timeout; 0 sends none, and the server's own default holds.
 	StatementTimeout time.Duration
@@ -96,6 +96,8 @@ func newConnector(c Config) (*connector, error) {
 		timeout:  firstPositive(t.ConnectTimeout, c.ConnectTimeout, connectTimeoutDefault),
 		settings: sessionSettings(t, c.StatementTimeout),
 		checkSet: setting{"client_connection_check_interval", "500ms"},
+		live:     &liveness{start: time.Now()},
+		scouts:   newScouts(),
 	}, nil
 }
 

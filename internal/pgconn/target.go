@@ -3,6 +3,7 @@ package pgconn
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,6 +57,11 @@ type Target struct {
 
 // setting is one session parameter.
 type setting struct{ name, value string }
+
+// PasswordIsOneOf reports whether the URL has one of these passwords.
+func (t Target) PasswordIsOneOf(passwords ...string) bool {
+	return t.password != "" && slices.Contains(passwords, t.password)
+}
 
 // verifiesChain: require with sslrootcert acts as verify-ca ("for backwards compatibility", libpq-ssl).
 func (t Target) verifiesChain() bool {

@@ -2,7 +2,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"io"
@@ -25,12 +24,13 @@ import (
 type Config struct {
 	GraphQL        http.Handler
 	Authenticate   func(ctx context.Context, token string) (model.Viewer, error)
-	AuthTimeout    time.Duration                   // of Authenticate; 0 is DefaultAuthTimeout
+	AuthTimeout    time.Duration                   // of Authenticate, and no more than the whole request's
 	Readiness      func(ctx context.Context) error // nil when requests can be served
 	Schema         string                          // the SDL; empty hides it
 	Playground     bool
 	DemoUsers      []DemoUser // of the playground; in production there are none
 	CORSOrigins    []string
+	HTTPS          bool     // the server is reached by https, and browsers are told to keep to it
 	TrustedProxies []string // networks whose X-Forwarded-For is believed
 	Logger         *slog.Logger
 	LogRequests    bool
@@ -45,27 +45,24 @@ const (
 	pathReadiness = "/readyz"
 )
 
-// DefaultAuthTimeout is how long checking a credential may take. It comes before the operation, and its deadline.
-const DefaultAuthTimeout = 5 * time.Second
-
 // NewRouter makes the handler of the public listener.
 func NewRouter(c Config) http.Handler {
 	r := chi.NewRouter()
-	r.Use(requestID, clientAddress(c.TrustedProxies), c.observed, securityHeaders, panics(c.Logger), middleware.GetHead)
+	r.Use(requestID, clientAddress(c.TrustedProxies), c.observed, securityHeaders(c.HTTPS), panics(c.Logger), middleware.GetHead)
 	if len(c.CORSOrigins) > 0 {
 		r.Use(cors.Handler(cors.Options{
 			AllowedOrigins: c.CORSOrigins,
 			AllowedMethods: []string{http.MethodGet, http.MethodPost},
-			AllowedHeaders: []string{"Authorization", "Content-Type", "Accept", "X-Request-Id"},
-			ExposedHeaders: []string{"X-Request-Id"},
+			AllowedHeaders: corsRequestHeaders,
+			ExposedHeaders: []string{"X-Request-Id", "Retry-After"},
 			MaxAge:         600,
 		}))
 	}
-	r.With(client, credentials(c.Authenticate, cmp.Or(c.AuthTimeout, DefaultAuthTimeout))).Handle(pathGraphQL, c.GraphQL)
+	r.With(compressed, client, credentials(c.Authenticate, c.AuthTimeout)).Handle(pathGraphQL, c.GraphQL)
 	r.Get(pathHealth, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get(pathReadiness, readiness(c.Readiness))
 	if c.Schema != "" {
-		r.Get("/schema.graphqls", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, c.Schema) })
+		r.With(compressed).Get("/schema.graphqls", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, c.Schema) })
 	}
 	if c.Playground {
 		pages := playground(c.DemoUsers)
@@ -129,9 +126,11 @@ func credentials(
 			var viewer model.Viewer
 			if header := r.Header.Get("Authorization"); header != "" {
 				var err error
+				began := time.Now()
 				checking, cancel := context.WithTimeout(telemetry.WithOperation(ctx, telemetry.Authenticate), timeout)
 				viewer, err = check(checking, header, authenticate)
 				cancel()
+				ctx = auth.WithCheckedIn(ctx, time.Since(began))
 				if err != nil {
 					ctx = auth.WithRejection(ctx, err)
 				}
@@ -173,12 +172,34 @@ func requestID(next http.Handler) http.Handler {
 
 const plainCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
-func securityHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		next.ServeHTTP(w, r)
-	})
+// corsRequestHeaders are what a page may send: its credential, what GraphQL over HTTP needs, what clients of GraphQL add by
+// themselves, and a trace's context.
+var corsRequestHeaders = []string{
+	"Authorization", "Content-Type", "Accept", "X-Request-Id", "Traceparent", "Tracestate", "Baggage",
+	"GraphQL-Require-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name", "Apollographql-Client-Name", "Apollographql-Client-Version",
+}
+
+// answerPolicy is for answers that are no page: should a browser show one all the same, it loads and frames nothing. The
+// playground has a policy of its own.
+const answerPolicy = "default-src 'none'; frame-ancestors 'none'"
+
+// httpsOnly is for a year, and for this host alone: what else is below it is not ours to decide.
+const httpsOnly = "max-age=31536000"
+
+func securityHeaders(https bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			header := w.Header()
+			header.Set("X-Content-Type-Options", "nosniff")
+			header.Set("Referrer-Policy", "no-referrer")
+			header.Set("X-Frame-Options", "DENY")
+			header.Set("Content-Security-Policy", answerPolicy)
+			if https {
+				header.Set("Strict-Transport-Security", httpsOnly)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 // panics answers a panic outside of GraphQL, which recovers its own, without its text.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -30,6 +31,7 @@ func serve(t testing.TB, c Config, request *http.Request, see func(context.Conte
 		}
 	}
 	recorder := httptest.NewRecorder()
+	c.AuthTimeout = cmp.Or(c.AuthTimeout, time.Minute)
 	NewRouter(c).ServeHTTP(recorder, request)
 	return recorder.Result()
 }
@@ -73,6 +75,9 @@ func TestCredentialCheckHasADeadline(t *testing.T) {
 	called := false
 	serve(t, Config{Authenticate: hang, AuthTimeout: 10 * time.Millisecond}, request, func(ctx context.Context) {
 		called = true
+		if auth.CheckedIn(ctx) < 10*time.Millisecond {
+			t.Errorf("the check is said to have taken %s", auth.CheckedIn(ctx))
+		}
 		if !fault.Is(auth.Rejection(ctx), fault.Timeout) || ctx.Err() != nil {
 			t.Errorf("%v, %v", auth.Rejection(ctx), ctx.Err())
 		}
@@ -126,6 +131,76 @@ func TestCORS(t *testing.T) {
 		if got := response.Header.Get("Access-Control-Allow-Origin"); got != want {
 			t.Errorf("%s: %q", origin, got)
 		}
+	}
+}
+
+// A page of an allowed origin may send what clients of GraphQL send, and read what they need; caches keep origins apart.
+func TestCORSHeaders(t *testing.T) {
+	t.Parallel()
+	c := Config{CORSOrigins: []string{"https://app.example"}}
+	ask := func(method, origin, headers string) http.Header {
+		request := httptest.NewRequest(method, "/graphql", nil)
+		request.Header.Set("Origin", origin)
+		if method == http.MethodOptions {
+			request.Header.Set("Access-Control-Request-Method", "POST")
+			request.Header.Set("Access-Control-Request-Headers", headers)
+		}
+		return serve(t, c, request, func(context.Context) {}).Header
+	}
+	for headers, want := range map[string]bool{
+		"authorization,content-type": true, "accept,x-request-id,traceparent,tracestate,baggage": true,
+		"apollo-require-preflight,x-apollo-operation-name": true, "x-evil": false,
+	} {
+		got := ask(http.MethodOptions, "https://app.example", headers)
+		if allowed := got.Get("Access-Control-Allow-Origin") != ""; allowed != want {
+			t.Errorf("preflight for %s: %v", headers, got)
+		}
+		if got.Get("Access-Control-Allow-Credentials") != "" {
+			t.Error("cookies may come along")
+		}
+		if !strings.Contains(strings.Join(got.Values("Vary"), ","), "Origin") {
+			t.Errorf("preflight varies by %q", got.Values("Vary"))
+		}
+	}
+	got := ask(http.MethodPost, "https://app.example", "")
+	if got.Get("Access-Control-Allow-Origin") != "https://app.example" ||
+		got.Get("Access-Control-Expose-Headers") != "X-Request-Id, Retry-After" ||
+		!strings.Contains(strings.Join(got.Values("Vary"), ","), "Origin") {
+		t.Errorf("a request of the app: %v", got)
+	}
+	if got := ask(http.MethodPost, "https://evil.example", ""); got.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("a request of others: %v", got)
+	}
+	c.CORSOrigins = nil
+	if got := ask(http.MethodPost, "https://app.example", ""); got.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("without CORS_ORIGINS: %v", got)
+	}
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	c := Config{HTTPS: true, Playground: true, Schema: "type Query", Readiness: func(context.Context) error { return nil }}
+	for _, path := range []string{"/", "/graphql", "/healthz", "/readyz", "/schema.graphqls", "/nothing"} {
+		header := serve(t, c, httptest.NewRequest(http.MethodGet, path, nil), func(context.Context) {}).Header
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
+			"Strict-Transport-Security": "max-age=31536000",
+		} {
+			if got := header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", path, name, got)
+			}
+		}
+		policy := header.Get("Content-Security-Policy")
+		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") {
+			t.Errorf("%s: the policy is %q", path, policy)
+		}
+		if strings.Contains(policy, "script-src") != (path == "/") {
+			t.Errorf("%s: the policy is %q", path, policy)
+		}
+	}
+	header := serve(t, Config{}, httptest.NewRequest(http.MethodGet, "/healthz", nil), nil).Header
+	if got := header.Get("Strict-Transport-Security"); got != "" {
+		t.Errorf("without https: %q", got)
 	}
 }
 

@@ -1,0 +1,169 @@
+package pgconn
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"dossier/internal/tcpproxy"
+)
+
+// hurryMax is how long it may take after the way to the server is free again: three times the goal, as the machine may be
+// busy. Tests that hold it are not parallel. Without what they test it would be the timeout of a connect.
+const (
+	hurryMax    = 3 * 500 * time.Millisecond
+	slowConnect = 30 * time.Second
+)
+
+// throughProxies gives a URL of main1 through as many proxies.
+func throughProxies(t *testing.T, n int, query string) (string, []*tcpproxy.Proxy) {
+	t.Helper()
+	hosts, proxies := "", []*tcpproxy.Proxy{}
+	for i := range n {
+		p := tcpproxy.New(t, fmt.Sprintf("127.0.0.1:%d", main1.port))
+		p.Set(t, tcpproxy.Pass)
+		if i > 0 {
+			hosts += ","
+		}
+		hosts += p.Addr
+		proxies = append(proxies, p)
+	}
+	return fmt.Sprintf("postgres://postgres:%s@%s/postgres?sslmode=disable%s", url.QueryEscape(testPassword), hosts, query), proxies
+}
+
+// Connects that were begun while the network swallowed everything do not wait for their timeouts when it is back.
+func TestConnectsAreRenewedWhenTheServerIsBack(t *testing.T) {
+	rawURL, proxies := throughProxies(t, 1, "")
+	proxies[0].Set(t, tcpproxy.Blackhole)
+	const conns = 20
+	db := open(t, Config{URL: rawURL, PoolMax: conns, ConnectTimeout: slowConnect})
+	var wg sync.WaitGroup
+	var back time.Time
+	for range conns {
+		wg.Go(func() {
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if took := time.Since(back); took > hurryMax {
+				t.Errorf("connected %s after the server was back", took)
+			}
+			_ = c.Close()
+		})
+	}
+	time.Sleep(900 * time.Millisecond)
+	// Each Connect has one attempt, and the pool a scout at a time or a few.
+	if n := proxies[0].Open(); n < conns || n > conns+int(scoutLife/scoutPause)+1 {
+		t.Errorf("%d connections are tried for %d", n, conns)
+	}
+	back = time.Now()
+	proxies[0].Set(t, tcpproxy.Pass)
+	wg.Wait()
+	wantEventually(t, 2*time.Second, conns, "connections that stay", proxies[0].Open)
+}
+
+// A host that is silent costs nothing but a moment, where target_session_attrs says which host is right.
+func TestSilentHostIsPassedOver(t *testing.T) {
+	rawURL, proxies := throughProxies(t, 2, "&target_session_attrs=read-write")
+	proxies[0].Set(t, tcpproxy.Blackhole)
+	db := open(t, Config{URL: rawURL, ConnectTimeout: slowConnect})
+	began := time.Now()
+	if err := db.PingContext(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > hurryMax {
+		t.Errorf("took %s", took)
+	}
+
+	// Without it the first host is preferred: a slow answer of its own does not send writes to a standby.
+	rawURL, proxies = throughProxies(t, 2, "")
+	proxies[0].SetLatency(silentMax)
+	db = open(t, Config{URL: rawURL, ConnectTimeout: slowConnect})
+	if err := db.PingContext(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := proxies[1].Accepted(); n > 0 {
+		t.Errorf("the second host got %d connections", n)
+	}
+}
+
+// What a server says is no silence: nobody is sent to ask again.
+func TestToldFailuresSendNoScout(t *testing.T) {
+	t.Parallel()
+	rawURL, proxies := throughProxies(t, 1, "")
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("postgres", "wrong")
+	began := time.Now()
+	if err := open(t, Config{URL: u.String(), ConnectTimeout: slowConnect}).PingContext(t.Context()); !errors.Is(err, ErrConnect) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(began); proxies[0].Accepted() != 1 && took < silentMax {
+		t.Errorf("%d connections for one wrong password", proxies[0].Accepted())
+	}
+}
+
+// Idle connections that died without a sign are found out by a check of a moment, and no query is lost to them.
+func TestLostIdleConnectionsAreNotUsed(t *testing.T) {
+	rawURL, proxies := throughProxies(t, 1, "")
+	const conns = 5
+	db := open(t, Config{URL: rawURL, PoolMax: conns, ConnectTimeout: slowConnect})
+	hold(t, db, conns)()
+	proxies[0].Set(t, tcpproxy.Blackhole)
+	time.Sleep(trustedFor + 100*time.Millisecond)
+	proxies[0].Set(t, tcpproxy.Pass)
+	wantQuickQueries(t, db, conns)
+}
+
+// A statement that was given up without an answer makes the younger ones suspect too.
+func TestGivenUpStatementMakesOthersSuspect(t *testing.T) {
+	rawURL, proxies := throughProxies(t, 1, "")
+	const conns = 5
+	db := open(t, Config{URL: rawURL, PoolMax: conns, ConnectTimeout: slowConnect})
+	hold(t, db, conns)()
+	proxies[0].Set(t, tcpproxy.Blackhole)
+	if _, err := db.ExecContext(timeout(t, trustedFor/4), "SELECT 1"); err == nil {
+		t.Fatal("a statement was answered in a blackhole")
+	}
+	proxies[0].Set(t, tcpproxy.Pass)
+	wantQuickQueries(t, db, conns)
+}
+
+// A transaction that is given up while the server is silent holds nobody for longer than a moment.
+func TestRollbackIntoSilence(t *testing.T) {
+	rawURL, proxies := throughProxies(t, 1, "")
+	tx, err := open(t, Config{URL: rawURL}).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxies[0].Set(t, tcpproxy.Blackhole)
+	began := time.Now()
+	_ = tx.Rollback()
+	if took := time.Since(began); took > hurryMax {
+		t.Errorf("took %s", took)
+	}
+}
+
+func wantQuickQueries(t *testing.T, db *sql.DB, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			began := time.Now()
+			if _, err := db.ExecContext(timeout(t, slowConnect), "SELECT 1"); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > hurryMax {
+				t.Errorf("a query took %s", took)
+			}
+		})
+	}
+	wg.Wait()
+}
