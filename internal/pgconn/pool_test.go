@@ -33,7 +33,7 @@ func TestPoolKeepsItsMinimum(t *testing.T) {
 	const app = "keeper test"
 	db := open(t, Config{PoolMin: 3, PoolMax: 8, PoolIdle: 600 * time.Millisecond, ApplicationName: app})
 	count := func() int { return backends(t, app) }
-	wantEventually(t, 2*time.Second, 3, "warm connections", count)
+	wantEventually(t, 10*time.Second, 3, "warm connections", count)
 	hold(t, db, 8)()
 	if n := count(); n != 8 {
 		t.Errorf("%d connections after 8 were used, want all kept for a while", n)
@@ -48,7 +48,7 @@ func TestPoolKeepsItsMinimum(t *testing.T) {
 	if _, err := admin.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", app); err != nil {
 		t.Fatal(err)
 	}
-	wantEventually(t, 2*time.Second, 3, "connections after all were ended", count)
+	wantEventually(t, 10*time.Second, 3, "connections after all were ended", count)
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
@@ -213,6 +213,19 @@ func TestSeveralHosts(t *testing.T) {
 	}
 }
 
+// openWithoutScouts is for tests that count connections.
+func openWithoutScouts(t *testing.T, rawURL string) *sql.DB {
+	t.Helper()
+	connector, err := newConnector(Config{URL: rawURL, ConnectTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector.scouts.last.Store(math.MaxInt64)
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
 // As libpq: a server that starts up is passed over, one that refuses the password is the last one tried.
 func TestWhichFailureTriesTheNextHost(t *testing.T) {
 	t.Parallel()
@@ -235,13 +248,7 @@ func TestWhichFailureTriesTheNextHost(t *testing.T) {
 	}()
 	next := newProxy(t, &proxy{})
 	for first, want := range map[string]int32{"postgres:wrong@" + next.addr: 1, "u:wrong@" + starting.Addr().String(): 1} {
-		connector, err := newConnector(Config{URL: "postgres://" + first + "," + next.addr + "/postgres?sslmode=disable", ConnectTimeout: time.Minute})
-		if err != nil {
-			t.Fatal(err)
-		}
-		connector.scouts.last.Store(math.MaxInt64) // none: they would be counted
-		db := sql.OpenDB(connector)
-		defer func() { _ = db.Close() }()
+		db := openWithoutScouts(t, "postgres://"+first+","+next.addr+"/postgres?sslmode=disable")
 		before := next.accepted.Load()
 		if err := db.Ping(); !errors.Is(err, ErrConnect) {
 			t.Errorf("got %v", err)

@@ -109,7 +109,7 @@ func TestUnixSocketIgnoresSSLMode(t *testing.T) {
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, &proxy{})
-	db := open(t, Config{URL: "postgres://tlsonly:wrongPassword@" + p.addr + "/postgres"})
+	db := openWithoutScouts(t, "postgres://tlsonly:wrongPassword@"+p.addr+"/postgres")
 	err := db.Ping()
 	var pgErr pgdriver.Error
 	if !errors.As(err, &pgErr) || pgErr.Field('C') != "28P01" || !errors.Is(err, ErrConnect) || strings.Contains(err.Error(), "wrongPassword") {

@@ -4,6 +4,7 @@ package tcpproxy
 import (
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ type pair struct {
 	lost           bool // it was open in a blackhole
 }
 
-// New makes a proxy for the target, host:port, that is gone with the test.
+// New makes a proxy for the target, host:port or the path of a socket, that is gone with the test.
 func New(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -124,7 +125,11 @@ func (p *Proxy) join(client net.Conn) {
 	p.accepted++
 	one := &pair{client: client, lost: p.mode == Blackhole}
 	if !one.lost {
-		server, err := net.Dial("tcp", p.target)
+		network := "tcp"
+		if strings.HasPrefix(p.target, "/") {
+			network = "unix"
+		}
+		server, err := net.Dial(network, p.target)
 		if err != nil {
 			_ = client.Close()
 			return
