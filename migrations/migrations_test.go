@@ -50,7 +50,7 @@ var rowsAfter = map[string]string{
 		INSERT INTO invitations (id, user_id, token_hash, expires)
 			SELECT '00000000-0000-7000-8000-000000000071', id, '\x01', now() FROM users WHERE email = 'ann@one.example';`,
 	"20261125000003_list_indexes.sql": "",
-	"20261125000004_stale_rows.sql": "",
+	"20261125000004_stale_rows.sql":   "",
 }
 
 // names are the files, oldest first.
