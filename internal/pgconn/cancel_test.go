@@ -204,7 +204,8 @@ func anyStatement(ctx context.Context, db *sql.DB, want string, way int) error {
 // Where the setting cannot be made, the session is set up without it, and later ones need no second try.
 func TestCheckIntervalIsOptional(t *testing.T) {
 	t.Parallel()
-	c, err := newConnector(Config{URL: main1.tcpURL("postgres", "127.0.0.1", "postgres", "sslmode=disable"), StatementTimeout: time.Minute})
+	c, err := newConnector(Config{URL: main1.tcpURL("postgres", "127.0.0.1", "postgres", "sslmode=disable"), StatementTimeout: time.Minute,
+		ConnectTimeout: slowConnect})
 	if err != nil {
 		t.Fatal(err)
 	}

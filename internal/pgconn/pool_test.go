@@ -33,7 +33,7 @@ func TestPoolKeepsItsMinimum(t *testing.T) {
 	const app = "keeper test"
 	db := open(t, Config{PoolMin: 3, PoolMax: 8, PoolIdle: 600 * time.Millisecond, ApplicationName: app})
 	count := func() int { return backends(t, app) }
-	wantEventually(t, 10*time.Second, 3, "warm connections", count)
+	wantEventually(t, slowConnect, 3, "warm connections", count)
 	hold(t, db, 8)()
 	if n := count(); n != 8 {
 		t.Errorf("%d connections after 8 were used, want all kept for a while", n)
@@ -48,7 +48,7 @@ func TestPoolKeepsItsMinimum(t *testing.T) {
 	if _, err := admin.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", app); err != nil {
 		t.Fatal(err)
 	}
-	wantEventually(t, 10*time.Second, 3, "connections after all were ended", count)
+	wantEventually(t, slowConnect, 3, "connections after all were ended", count)
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
