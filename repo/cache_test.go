@@ -3,14 +3,18 @@ package repo_test
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"dossier/internal/fault"
+	"dossier/internal/pgconn"
 	"dossier/internal/pgtest"
+	"dossier/internal/tcpproxy"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -26,8 +30,13 @@ type instance struct {
 
 func newInstance(t testing.TB, w world) *instance {
 	t.Helper()
+	return newInstanceOver(t, w.Pool)
+}
+
+func newInstanceOver(t testing.TB, pool *sql.DB) *instance {
+	t.Helper()
 	i := &instance{sql: &pgtest.Recorder{}}
-	i.Store = repo.New(w.Pool, i.sql)
+	i.Store = repo.New(pool, i.sql)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -246,5 +255,39 @@ func TestNothingIsCachedWithoutTheListener(t *testing.T) {
 		if err != nil || err2 != nil || before != after || !strings.HasSuffix(after, "+") {
 			t.Errorf("%q and %q, %v, %v", before, after, err, err2)
 		}
+	}
+}
+
+// A listener whose connection is dead without a word is found out, and then nothing is cached. It comes back by itself.
+func TestSilentListenerIsFoundOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	address := must[*url.URL](t)(url.Parse(w.URL))
+	proxy := tcpproxy.New(t, address.Host)
+	proxy.Set(t, tcpproxy.Pass)
+	address.Host = proxy.Addr
+	pool := must[*sql.DB](t)(pgconn.Open(pgconn.Config{URL: address.String(), PoolMax: 4}))
+	t.Cleanup(func() { _ = pool.Close() })
+	i := newInstanceOver(t, pool)
+	proxy.Set(t, tcpproxy.Blackhole)
+	within(t, 10*time.Second, "end of the cache", func() bool { return !repo.Caching(i.Store) })
+	proxy.Set(t, tcpproxy.Pass)
+	i.waitCaching(t)
+}
+
+// BenchmarkViewer reads a session's viewer, user and company, as each request does: three statements without the cache.
+func BenchmarkViewer(b *testing.B) {
+	w := newWorld(b)
+	hash := session(b, w, w.member)
+	cached, uncached := newInstance(b, w), &instance{Store: repo.New(w.Pool)}
+	for name, i := range map[string]*instance{"cached": cached, "uncached": uncached} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, _, err := i.whoIs(b.Context(), hash); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
