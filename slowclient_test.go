@@ -60,6 +60,11 @@ func connect(t *testing.T, p *program) net.Conn {
 // Whoever sends or reads too slowly is cut, and holds nothing for longer.
 func TestSlowClientsAreCut(t *testing.T) {
 	t.Parallel()
+	for limit, atMost := range map[time.Duration]time.Duration{readHeaderTimeout: 5 * time.Second, readTimeout: 15 * time.Second} {
+		if limit > atMost {
+			t.Errorf("a limit is %s, and promised are %s", limit, atMost)
+		}
+	}
 	p := serve(t, "POSTGRES_URL="+pgtest.New(t).URL)
 	p.waitReady(t)
 	within := func(t *testing.T, took, limit time.Duration) {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -215,4 +218,39 @@ func sendsAway(t *testing.T, p *program) bool {
 	}
 	_ = response.Body.Close()
 	return response.Close
+}
+
+// A request that does not end holds a stop up until the deadline, and makes no failure of it.
+func TestStopHasADeadline(t *testing.T) {
+	t.Parallel()
+	entered, cut := make(chan struct{}), make(chan struct{})
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	server := newHTTPServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+		close(cut)
+	}), logger)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(listener) }()
+	go func() { _, _ = http.Get("http://" + listener.Addr().String()) }()
+	<-entered
+	began := time.Now()
+	if err := new(drain).stop(server, logger); err != nil {
+		t.Errorf("it fails: %v", err)
+	}
+	if took := time.Since(began); took < shutdownTimeout || took > shutdownTimeout+slack {
+		t.Errorf("it took %s", took)
+	}
+	select {
+	case <-cut:
+	case <-time.After(patience):
+		t.Error("the request goes on")
+	}
+	if !strings.Contains(log.String(), "cut off") {
+		t.Errorf("the log says %q", log.String())
+	}
 }

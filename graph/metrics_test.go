@@ -66,6 +66,8 @@ func TestMetrics(t *testing.T) {
 		`dossier_loader_batch_keys_count{field="Project.owner"}`:                               2,
 		`dossier_loader_batch_keys_sum{field="Project.owner"}`:                                 4,
 		`dossier_loader_batch_keys_sum{field="Project.documents"}`:                             10,
+		`dossier_graphql_request_batch_keys_count{operation="Board"}`:                          4,
+		`dossier_graphql_request_batch_keys_sum{operation="Board"}`:                            4 + 10,
 		`dossier_statement_duration_seconds_count`:                                             2*4 + 2 + 3,
 		`dossier_graphql_requests_in_flight`:                                                   0,
 		`go_sql_max_open_connections{db_name="dossier"}`:                                       16,

@@ -32,6 +32,8 @@ var tagStatements = []string{
 		FROM generate_series(0, 19999) i`,
 }
 
+var planDocuments = []model.DocumentID{model.DocumentID(planUUID(0xd0, 0)), model.DocumentID(planUUID(0xd0, 8003))}
+
 var planThemes = []model.ThemeID{model.ThemeID(planUUID(0xf0, 0)), model.ThemeID(planUUID(0xf0, 8003))}
 
 func (w planWorld) themeLists(f *model.ThemeFilter) (all []listing) {
@@ -97,7 +99,15 @@ func (w planWorld) tagLists() (all []listing) {
 			return err
 		})
 	}
-	for _, field := range []model.ProjectOrderField{model.ProjectsByName, model.ProjectsByCreatedAt, model.ProjectsByUpdatedAt} {
+	for _, field := range []model.ThemeOrderField{model.ThemesByName, model.ThemesByCreatedAt} {
+		add("themes of documents by "+string(field), func(ctx context.Context, r repo.Reader, page model.PageArgs, d model.OrderDirection) error {
+			_, err := r.ThemesByDocument(ctx, planDocuments, page, nil, model.ThemeOrder{Field: field, Direction: d})
+			return err
+		})
+	}
+	for _, field := range []model.ProjectOrderField{
+		model.ProjectsByName, model.ProjectsByClientName, model.ProjectsByCreatedAt, model.ProjectsByUpdatedAt,
+	} {
 		add("projects of themes by "+string(field), func(ctx context.Context, r repo.Reader, page model.PageArgs, d model.OrderDirection) error {
 			_, err := r.ProjectsByTheme(ctx, planThemes, page, nil, model.ProjectOrder{Field: field, Direction: d})
 			return err

@@ -20,6 +20,7 @@ type Metrics struct {
 	duration          *prometheus.HistogramVec
 	statements        *prometheus.HistogramVec
 	batchKeys         *prometheus.HistogramVec
+	requestBatchKeys  *prometheus.HistogramVec
 	statementDuration prometheus.Histogram
 	names             names
 }
@@ -50,6 +51,10 @@ func NewMetrics(version string, pool *sql.DB) *Metrics {
 		batchKeys: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "dossier_loader_batch_keys", Buckets: keysBuckets,
 			Help: "Distinct keys that a loader read at once, by the field it read them for."}, []string{"field"}),
+		// By operation and field at once there would be a series too many for each name that a client chooses.
+		requestBatchKeys: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "dossier_graphql_request_batch_keys", Buckets: keysBuckets,
+			Help: "Distinct keys that a loader read at once, by the operation it read them for."}, []string{perOperation}),
 		statementDuration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "dossier_statement_duration_seconds", Buckets: secondsBuckets,
 			Help: "How long the statements of GraphQL requests took, the wait for a connection included."}),
@@ -58,7 +63,7 @@ func NewMetrics(version string, pool *sql.DB) *Metrics {
 		Name: "dossier_build_info", Help: "Always 1: the labels tell which program this is.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}})
 	build.Set(1)
-	m.registry.MustRegister(m.inFlight, m.requests, m.duration, m.statements, m.batchKeys, m.statementDuration, build,
+	m.registry.MustRegister(m.inFlight, m.requests, m.duration, m.statements, m.batchKeys, m.requestBatchKeys, m.statementDuration, build,
 		collectors.NewDBStatsCollector(pool, "dossier"), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -86,9 +91,10 @@ func (m *Metrics) end(about About) {
 	m.statements.WithLabelValues(operation).Observe(float64(about.Statements))
 }
 
-func (m *Metrics) batch(field string, keys int) {
+func (m *Metrics) batch(about About, field string, keys int) {
 	if m != nil {
 		m.batchKeys.WithLabelValues(field).Observe(float64(keys))
+		m.requestBatchKeys.WithLabelValues(m.names.label(about)).Observe(float64(keys))
 	}
 }
 

@@ -157,8 +157,7 @@ func StartBatch(ctx context.Context, field string, parents, keys int) (_ context
 		return ctx, func(error) {}
 	}
 	b := &batch{index: -1, field: field, parents: parents, keys: keys, started: time.Now()}
-	request.metrics.batch(field, keys)
-	request.addBatch(b)
+	request.metrics.batch(request.addBatch(b), field, keys)
 	ctx, span := request.start(ctx, field)
 	return context.WithValue(ctx, batchKey{}, b), func(err error) {
 		request.endBatch(b)
@@ -166,7 +165,8 @@ func StartBatch(ctx context.Context, field string, parents, keys int) (_ context
 	}
 }
 
-func (r *Request) addBatch(b *batch) {
+// addBatch notes a batch and gives what is known of the request by now.
+func (r *Request) addBatch(b *batch) About {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loaded++
@@ -174,6 +174,7 @@ func (r *Request) addBatch(b *batch) {
 		b.index = len(r.batches)
 		r.batches = append(r.batches, b)
 	}
+	return r.about
 }
 
 func (r *Request) endBatch(b *batch) {
