@@ -69,10 +69,18 @@ func (s *Store) watchOnce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.cache.CompareAndSwap(nil, newCache())
-		s.cache.Load().forget(staleRow(payload)...)
+		s.told(staleRow(payload)...)
 		asks, wait = 0, watchQuietMax
 	}
+}
+
+// told forgets what is stale, or begins to cache. A cache is made only where there is none: it costs goroutines.
+func (s *Store) told(stale ...model.GlobalID) {
+	if cache := s.cache.Load(); cache != nil {
+		cache.forget(stale...)
+		return
+	}
+	s.cache.Store(newCache())
 }
 
 // ask sends every listener a notification that names no row.
