@@ -291,3 +291,25 @@ func BenchmarkViewer(b *testing.B) {
 		})
 	}
 }
+
+// A pool that is busy when the listener asks for a word does not end the cache.
+func TestBusyPoolKeepsTheCache(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i := newInstance(t, w)
+	w.Pool.SetMaxOpenConns(1)
+	conn, err := w.Pool.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, limit := time.Now(), repo.WatchQuietMax+2*repo.WatchAnswerMax
+	for time.Since(began) < limit && repo.Caching(i.Store) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if took := time.Since(began); took < limit {
+		t.Errorf("nothing is cached after %s", took)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+}

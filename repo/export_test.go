@@ -15,6 +15,12 @@ var ConstraintFaults = constraintFaults
 // TxTriesMax is how often a transaction is tried.
 const TxTriesMax = txTriesMax
 
+// WatchQuietMax and WatchAnswerMax are how long the listener waits for a word, unasked and asked.
+const (
+	WatchQuietMax  = watchQuietMax
+	WatchAnswerMax = watchAnswerMax
+)
+
 // Raise makes PostgreSQL fail with this SQLSTATE.
 func (tx *Tx) Raise(ctx context.Context, state string) error {
 	_, err := tx.db.ExecContext(ctx, "DO $$ BEGIN RAISE EXCEPTION 'made by a test' USING ERRCODE = '"+state+"'; END $$")

@@ -108,6 +108,19 @@ func TestCachedRowsExpire(t *testing.T) {
 	}
 }
 
+// To be told of a row is cheap: the cache that is there stays.
+func TestToBeToldMakesNoCache(t *testing.T) {
+	s := &Store{}
+	s.told()
+	began, stale := s.cache.Load(), model.NewID[model.UserID]().Global()
+	if allocs := testing.AllocsPerRun(10, func() { s.told(stale) }); allocs > 20 { // a cache makes some 600
+		t.Errorf("%.0f allocations", allocs)
+	}
+	if s.cache.Load() != began {
+		t.Error("there is another cache")
+	}
+}
+
 func TestStaleRow(t *testing.T) {
 	t.Parallel()
 	id := model.NewID[model.UserID]().Global()

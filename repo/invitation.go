@@ -110,7 +110,10 @@ func (tx *Tx) AcceptInvitation(ctx context.Context, tokenHash []byte, passwordHa
 	if err != nil {
 		return nil, wrap(err, "accept invitation of", user.ID)
 	}
-	if ended, err := result.RowsAffected(); err != nil || ended == 0 {
+	switch ended, err := result.RowsAffected(); {
+	case err != nil:
+		return nil, wrap(err, "accept invitation of", user.ID)
+	case ended == 0:
 		return nil, ErrNoInvitation
 	}
 	user.PasswordHash = &passwordHash

@@ -61,26 +61,32 @@ func (s *Store) watchOnce(ctx context.Context) error {
 		_, payload, err := listener.ReceiveTimeout(ctx, wait)
 		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && asks < watchAsksMax {
 			asks, wait = asks+1, watchAnswerMax
-			err = s.ask(ctx)
-			if err == nil {
-				continue
-			}
+			s.ask(ctx)
+			continue
 		}
 		if err != nil {
 			return err
 		}
-		s.cache.CompareAndSwap(nil, newCache())
-		s.cache.Load().forget(staleRow(payload)...)
+		s.told(staleRow(payload)...)
 		asks, wait = 0, watchQuietMax
 	}
 }
 
-// ask sends every listener a notification that names no row.
-func (s *Store) ask(ctx context.Context) error {
+// told forgets what is stale, or begins to cache. A cache is made only where there is none: it costs goroutines.
+func (s *Store) told(stale ...model.GlobalID) {
+	if cache := s.cache.Load(); cache != nil {
+		cache.forget(stale...)
+		return
+	}
+	s.cache.Store(newCache())
+}
+
+// ask sends every listener a notification that names no row. One that cannot be sent was asked in vain, and no more: a pool
+// that is busy for a moment would lose the cache just when it needs it.
+func (s *Store) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, watchAnswerMax)
 	defer cancel()
-	_, err := s.db.ExecContext(ctx, "SELECT pg_notify(?, '')", staleRows)
-	return err
+	_, _ = s.db.ExecContext(ctx, "SELECT pg_notify(?, '')", staleRows)
 }
 
 // staleRow reads a payload: an entity and a UUID. One that is of a later version of the program may name nothing known.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type connector struct {
 	keeper  *keeper
 	live    *liveness
 	scouts  *scouts
+	reached atomic.Pointer[Host] // which the latest Connect led to
 }
 
 var _ driver.Connector = (*connector)(nil)
@@ -39,7 +41,7 @@ func (c *connector) Driver() driver.Driver {
 		ctx, cancel := context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 		var failed error
-		for _, h := range c.target.Hosts {
+		for _, h := range c.hosts() {
 			for _, plan := range c.target.plans(h) {
 				nc, err := c.dial(ctx, h, plan)
 				if err == nil {
@@ -52,6 +54,17 @@ func (c *connector) Driver() driver.Driver {
 	})
 	conf.ReadTimeout = c.timeout // of its startup and LISTEN; waiting for a notification has its own
 	return pgdriver.NewConnector(pgdriver.WithConfig(conf)).Driver()
+}
+
+// hosts are the target's, the one that the pool was connected to last before all others: pgdriver's own Connect, which a
+// listener uses, knows no target_session_attrs, and stays with a host that is silent.
+func (c *connector) hosts() []Host {
+	reached := c.reached.Load()
+	if reached == nil {
+		return c.target.Hosts
+	}
+	others := slices.DeleteFunc(slices.Clone(c.target.Hosts), func(h Host) bool { return h == *reached })
+	return append([]Host{*reached}, others...)
 }
 
 // Close is called by DB.Close.

@@ -95,6 +95,7 @@ func (c *connector) Connect(parent context.Context) (driver.Conn, error) {
 				if done.scout {
 					c.scouts.answered(done.began, done.host)
 				}
+				c.reached.Store(&done.host)
 				return done.conn, nil
 			}
 			if ended := contextError(parent); ended != nil {

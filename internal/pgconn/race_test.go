@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/driver/pgdriver"
+
 	"dossier/internal/tcpproxy"
 )
 
@@ -90,6 +94,22 @@ func TestSilentHostIsPassedOver(t *testing.T) {
 	}
 	if n := proxies[1].Accepted(); n > 0 {
 		t.Errorf("the second host got %d connections", n)
+	}
+}
+
+// A listener goes where the pool went, however silent the hosts before that one are.
+func TestListenerFollowsThePool(t *testing.T) {
+	t.Parallel()
+	rawURL, proxies := throughProxies(t, 2, "&target_session_attrs=read-write")
+	proxies[0].Set(t, tcpproxy.Blackhole)
+	db := bun.NewDB(open(t, Config{URL: rawURL, ConnectTimeout: time.Second}), pgdialect.New())
+	if err := db.PingContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	listener := pgdriver.NewListener(db)
+	defer func() { _ = listener.Close() }()
+	if err := listener.Listen(t.Context(), "followed"); err != nil {
+		t.Error(err)
 	}
 }
 
