@@ -1,10 +1,12 @@
 package repo_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -246,5 +248,30 @@ func TestNothingIsCachedWithoutTheListener(t *testing.T) {
 		if err != nil || err2 != nil || before != after || !strings.HasSuffix(after, "+") {
 			t.Errorf("%q and %q, %v, %v", before, after, err, err2)
 		}
+	}
+}
+
+// However much is told, there is one cache: each has goroutines.
+func TestToBeToldMakesNoCache(t *testing.T) {
+	w := newWorld(t)
+	i := newInstance(t, w)
+	cleaners := func() int {
+		var stacks bytes.Buffer
+		if err := pprof.Lookup("goroutine").WriteTo(&stacks, 2); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(stacks.String(), "otter/v2.periodicCleanUp")
+	}
+	hash := session(t, w, w.member)
+	before := cleaners()
+	for range 50 {
+		if _, err := w.Pool.Exec("UPDATE users SET name = name || 'x' WHERE id = $1", w.member.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := w.member.Name + strings.Repeat("x", 50)
+	within(t, staleMax, "change seen", func() bool { _, name, _, _ := i.whoIs(t.Context(), hash); return name == told })
+	if now := cleaners(); now > before {
+		t.Errorf("%d goroutines, after %d", now, before)
 	}
 }

@@ -69,7 +69,9 @@ func (s *Store) watchOnce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.cache.CompareAndSwap(nil, newCache())
+		if s.cache.Load() == nil { // nobody else makes one; it has goroutines, which one in vain would leave behind
+			s.cache.Store(newCache())
+		}
 		s.cache.Load().forget(staleRow(payload)...)
 		asks, wait = 0, watchQuietMax
 	}
