@@ -181,6 +181,36 @@ func TestDeactivatedUserIsOut(t *testing.T) {
 	}
 }
 
+// A request that runs while its session is ended changes nothing more.
+func TestEndedSessionIsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	session := must[model.Viewer](t)(auth.Sessions{Store: w.Store}.Viewer(t.Context(), w.Token(t, w.member)))
+	create := func() error {
+		return w.Store.InTx(t.Context(), session, func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.CreateProject(ctx, model.CreateProjectInput{Name: "n", ClientName: "c"})
+			return err
+		})
+	}
+	if err := create(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Pool.Exec("UPDATE sessions SET expires = now()"); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, "after it expired", create(), fault.Unauthenticated, "")
+	if _, err := w.Pool.Exec("UPDATE sessions SET expires = now() + interval '1 day'"); err != nil {
+		t.Fatal(err)
+	}
+	err := w.Store.InTx(t.Context(), viewer(w.manager), func(ctx context.Context, tx *repo.Tx) error {
+		return tx.EndSession(ctx, model.EndSessionInput{ID: session.SessionID})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, "after it was ended", create(), fault.Unauthenticated, "")
+}
+
 // What became of the invitation since its token was looked up is seen.
 func TestAcceptInvitationLooksAgain(t *testing.T) {
 	t.Parallel()
