@@ -303,12 +303,15 @@ func TestMembersManageNobody(t *testing.T) {
 func TestDeletedUserLeavesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	invited := w.User(t, w.company, model.RoleMember, "Ida Invited")
 	w.Token(t, w.member)
 	w.Account(t, w.member, "google")
-	w.Invite(t, w.member)
-	must[*model.Reassigned](t)(inTx(t, w, w.manager, func(ctx context.Context, tx *repo.Tx) (*model.Reassigned, error) {
-		return tx.DeleteUser(ctx, model.DeleteUserInput{ID: w.member.ID})
-	}))
+	w.Invite(t, invited)
+	for _, user := range []*model.User{w.member, invited} {
+		must[*model.Reassigned](t)(inTx(t, w, w.manager, func(ctx context.Context, tx *repo.Tx) (*model.Reassigned, error) {
+			return tx.DeleteUser(ctx, model.DeleteUserInput{ID: user.ID})
+		}))
+	}
 	for _, table := range []string{"sessions", "accounts", "invitations"} {
 		if left := must[rowsOf](t)(query(w.DB, "SELECT id::text FROM "+table)); len(left) > 0 {
 			t.Errorf("%s: %v", table, left)
