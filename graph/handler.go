@@ -10,7 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/maypok86/otter/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"dossier/graph/exec"
@@ -32,20 +32,35 @@ type Config struct {
 	Traceable  bool // whoever asks is told what SQL was sent
 }
 
-// Bounds of the queries that are kept parsed and validated: how many, and how long each may be in bytes.
+// Bounds of the queries that are kept parsed and validated: how long their texts are together, and how long each may be, in
+// bytes. A parsed query takes up to 160 times the memory of its text, and anyone may send one.
 const (
-	queriesCached       = 1000
+	cachedBytesMax      = 1 << 20
 	cachedQueryBytesMax = 16 << 10
 )
 
-// shortQueries is a cache that keeps no query whose text would fill it.
-type shortQueries struct {
-	graphql.Cache[*ast.QueryDocument]
+// queryCache keeps queries by their texts, those that are asked for often rather than those that came last.
+type queryCache struct {
+	known *otter.Cache[string, *ast.QueryDocument]
 }
 
-func (c shortQueries) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
+var _ graphql.Cache[*ast.QueryDocument] = queryCache{}
+
+func newQueryCache() queryCache {
+	return queryCache{otter.Must(&otter.Options[string, *ast.QueryDocument]{
+		MaximumWeight: cachedBytesMax,
+		Weigher:       func(query string, _ *ast.QueryDocument) uint32 { return uint32(len(query)) },
+	})}
+}
+
+func (c queryCache) Get(_ context.Context, query string) (*ast.QueryDocument, bool) {
+	return c.known.GetIfPresent(query)
+}
+
+// Add keeps no query whose text would fill the cache.
+func (c queryCache) Add(_ context.Context, query string, doc *ast.QueryDocument) {
 	if len(query) <= cachedQueryBytesMax {
-		c.Cache.Add(ctx, query, doc)
+		c.known.Set(query, doc)
 	}
 }
 
@@ -60,7 +75,7 @@ func NewHandler(c Config) http.Handler {
 		Directives: exec.DirectiveRoot{Access: access},
 	})
 	withoutDefer.Do(func() { delete(schema.Schema().Directives, "defer") })
-	cache := shortQueries{lru.New[*ast.QueryDocument](queriesCached)}
+	cache := newQueryCache()
 	server := handler.New(schema)
 	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes, traceable: c.Traceable})
 	server.SetQueryCache(cache)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"dossier/internal/apitest"
 	"dossier/model"
 )
 
@@ -133,6 +134,22 @@ func TestInvitationsThatCannotBeAccepted(t *testing.T) {
 	}
 	if got := outcome(t, w.Anonymous(), accept, "t", data.Text("r.token"), "p", "correct horse"); got != "" {
 		t.Errorf("the renewed one: %q", got)
+	}
+}
+
+// Who makes an invitation knows its token: whoever signs in by a provider gets none, and what there was ends with the link.
+func TestAccountsAreNotTakenOverByInvitations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.Invite(t, w.member)
+	w.Account(t, w.member, "google")
+	if got := outcome(t, w.Anonymous(), accept, "t", token, "p", "correct horse"); got != "UNAUTHENTICATED" {
+		t.Errorf("accepted beside an account: %q", got)
+	}
+	for name, client := range map[string]apitest.Client{"a MANAGER": w.As(t, w.manager), "an ADMIN": w.As(t, w.admin)} {
+		if got := outcome(t, client, renew, "u", w.member.ID); got != "CONFLICT userId" {
+			t.Errorf("renewed by %s beside an account: %q", name, got)
+		}
 	}
 }
 

@@ -181,6 +181,36 @@ func TestDeactivatedUserIsOut(t *testing.T) {
 	}
 }
 
+// A request that runs while its session is ended changes nothing more.
+func TestEndedSessionIsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	session := must[model.Viewer](t)(auth.Sessions{Store: w.Store}.Viewer(t.Context(), w.Token(t, w.member)))
+	create := func() error {
+		return w.Store.InTx(t.Context(), session, func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.CreateProject(ctx, model.CreateProjectInput{Name: "n", ClientName: "c"})
+			return err
+		})
+	}
+	if err := create(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Pool.Exec("UPDATE sessions SET expires = now()"); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, "after it expired", create(), fault.Unauthenticated, "")
+	if _, err := w.Pool.Exec("UPDATE sessions SET expires = now() + interval '1 day'"); err != nil {
+		t.Fatal(err)
+	}
+	err := w.Store.InTx(t.Context(), viewer(w.manager), func(ctx context.Context, tx *repo.Tx) error {
+		return tx.EndSession(ctx, model.EndSessionInput{ID: session.SessionID})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, "after it was ended", create(), fault.Unauthenticated, "")
+}
+
 // What became of the invitation since its token was looked up is seen.
 func TestAcceptInvitationLooksAgain(t *testing.T) {
 	t.Parallel()
@@ -273,12 +303,15 @@ func TestMembersManageNobody(t *testing.T) {
 func TestDeletedUserLeavesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	invited := w.User(t, w.company, model.RoleMember, "Ida Invited")
 	w.Token(t, w.member)
 	w.Account(t, w.member, "google")
-	w.Invite(t, w.member)
-	must[*model.Reassigned](t)(inTx(t, w, w.manager, func(ctx context.Context, tx *repo.Tx) (*model.Reassigned, error) {
-		return tx.DeleteUser(ctx, model.DeleteUserInput{ID: w.member.ID})
-	}))
+	w.Invite(t, invited)
+	for _, user := range []*model.User{w.member, invited} {
+		must[*model.Reassigned](t)(inTx(t, w, w.manager, func(ctx context.Context, tx *repo.Tx) (*model.Reassigned, error) {
+			return tx.DeleteUser(ctx, model.DeleteUserInput{ID: user.ID})
+		}))
+	}
 	for _, table := range []string{"sessions", "accounts", "invitations"} {
 		if left := must[rowsOf](t)(query(w.DB, "SELECT id::text FROM "+table)); len(left) > 0 {
 			t.Errorf("%s: %v", table, left)

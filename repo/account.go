@@ -34,7 +34,7 @@ func (r Reader) AccountsByIDs(ctx context.Context, ids []model.AccountID) ([]*mo
 }
 
 // LinkAccount links an account at a provider to a user that the viewer may change. The account's id and times are made
-// here.
+// here. An invitation ends: whoever made it knows its token, and the user needs it no more.
 func (tx *Tx) LinkAccount(ctx context.Context, account model.LinkedAccount) (*model.Account, error) {
 	user, err := tx.lockUser(ctx, toChange, account.UserID, nil)
 	if err != nil {
@@ -42,6 +42,9 @@ func (tx *Tx) LinkAccount(ctx context.Context, account model.LinkedAccount) (*mo
 	}
 	if err := tx.mayChangeUser(user); err != nil {
 		return nil, err
+	}
+	if err := tx.endInvitation(ctx, user.ID); err != nil {
+		return nil, wrap(err, "link account of", account.UserID)
 	}
 	account.ID = model.NewID[model.AccountID]()
 	if _, err := tx.db.NewInsert().Model(&account).Returning("created_at, updated_at").Exec(ctx); err != nil {

@@ -55,7 +55,8 @@ func (tx *Tx) InviteUser(
 	return user, tx.record(ctx, model.UserInvited, invitationEntry(user, invitation))
 }
 
-// RenewInvitation puts a new invitation in the place of the user's, or of none, while the user has no password.
+// RenewInvitation puts a new invitation in the place of the user's, or of none, while the user has no way to sign in: by an
+// invitation for anyone else whoever makes it could sign in as that user.
 func (tx *Tx) RenewInvitation(
 	ctx context.Context, in model.RenewInvitationInput, invitation *model.Invitation,
 ) (*model.User, error) {
@@ -70,6 +71,13 @@ func (tx *Tx) RenewInvitation(
 		return nil, fault.New(fault.Conflict, "The user has a password already.").At("userId")
 	case user.DeactivatedAt != nil:
 		return nil, fault.New(fault.Conflict, "The user is deactivated.").At("userId")
+	}
+	linked, err := tx.accounts().Where("?TableAlias.user_id = ?", user.ID).Exists(ctx)
+	if err != nil {
+		return nil, wrap(err, "renew invitation of", in.UserID)
+	}
+	if linked {
+		return nil, fault.New(fault.Conflict, "The user has an account to sign in with already.").At("userId")
 	}
 	if err := tx.endInvitation(ctx, user.ID); err != nil {
 		return nil, wrap(err, "renew invitation of", in.UserID)

@@ -122,17 +122,21 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 }
 
 // confirmViewer checks that the viewer is still who the credential said: a request may take a while, and who was deleted,
-// deactivated, moved or given another role meanwhile changes nothing more. The user stays until the transaction ends.
+// deactivated, moved or given another role meanwhile, or whose session was ended, changes nothing more. The user stays
+// until the transaction ends.
 func (tx *Tx) confirmViewer(ctx context.Context) error {
 	if tx.viewer == system {
 		return nil
 	}
 	var ids []model.UserID
-	err := tx.db.NewSelect().TableExpr("users").ColumnExpr("id").
+	q := tx.db.NewSelect().TableExpr("users").ColumnExpr("id").
 		Where("id = ? AND role = ? AND company_id IS NOT DISTINCT FROM ?", tx.viewer.UserID, tx.viewer.Role, tx.viewer.CompanyID).
 		Where("deactivated_at IS NULL").
-		For("KEY SHARE").Scan(ctx, &ids)
-	if err != nil {
+		For("KEY SHARE")
+	if session := tx.viewer.SessionID; session != (model.SessionID{}) { // there is none yet while one signs in
+		q = q.Where("EXISTS (SELECT FROM sessions WHERE id = ? AND user_id = ? AND expires > now())", session, tx.viewer.UserID)
+	}
+	if err := q.Scan(ctx, &ids); err != nil {
 		return err
 	}
 	if len(ids) == 0 {

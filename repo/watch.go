@@ -18,17 +18,18 @@ import (
 // staleRows is the channel on which the triggers of migration 20261125000004 tell what changed.
 const staleRows = "dossier_stale_rows"
 
-// How the listener is kept honest: after so long without a word it asks for one, and gives up where none comes in time.
+// How the listener is kept honest: after so long without a word it asks for one, and gives up where none comes. In all it
+// takes less than a second; every instance hears the words of all, so that one of them asks at a time.
 const (
-	watchQuietMax  = 3 * time.Second
-	watchAnswerMax = 300 * time.Millisecond
-	watchAsksMax   = 3
+	watchQuietMax  = 400 * time.Millisecond
+	watchAnswerMax = 250 * time.Millisecond
+	watchAsksMax   = 2
 	watchRetry     = 500 * time.Millisecond
 )
 
 // Watch caches the rows of viewers and their companies, and forgets what changes on any instance, until the context ends.
 // To be told takes milliseconds; while nobody tells, nothing is cached. Where the listener's connection dies without a
-// word, a row is used for cacheExpiry at most.
+// word, that is found out within a second; a row is used for cacheExpiry at most, whatever happens.
 func (s *Store) Watch(ctx context.Context, logger *slog.Logger) {
 	told := false
 	for ctx.Err() == nil {
@@ -56,19 +57,22 @@ func (s *Store) watchOnce(ctx context.Context) error {
 	if err := listener.Listen(ctx, staleRows); err != nil {
 		return err
 	}
-	asks, wait := 0, time.Millisecond
+	asks, wait, heard := 0, time.Millisecond, time.Now()
 	for {
 		_, payload, err := listener.ReceiveTimeout(ctx, wait)
-		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && asks < watchAsksMax {
-			asks, wait = asks+1, watchAnswerMax
-			s.ask(ctx)
+		timeout, ok := errors.AsType[net.Error](err)
+		if ok && timeout.Timeout() && asks < watchAsksMax && time.Since(heard) < cacheExpiry {
+			wait = watchAnswerMax
+			if s.ask(ctx) {
+				asks++
+			}
 			continue
 		}
 		if err != nil {
 			return err
 		}
 		s.told(staleRow(payload)...)
-		asks, wait = 0, watchQuietMax
+		asks, wait, heard = 0, watchQuietMax, time.Now()
 	}
 }
 
@@ -81,12 +85,13 @@ func (s *Store) told(stale ...model.GlobalID) {
 	s.cache.Store(newCache())
 }
 
-// ask sends every listener a notification that names no row. One that cannot be sent was asked in vain, and no more: a pool
-// that is busy for a moment would lose the cache just when it needs it.
-func (s *Store) ask(ctx context.Context) {
+// ask sends every listener a notification that names no row, and reports whether it was sent. One that was not says nothing
+// of the listener: a pool that is busy for a moment would lose the cache just when it needs it.
+func (s *Store) ask(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, watchAnswerMax)
 	defer cancel()
-	_, _ = s.db.ExecContext(ctx, "SELECT pg_notify(?, '')", staleRows)
+	_, err := s.db.ExecContext(ctx, "SELECT pg_notify(?, '')", staleRows)
+	return err == nil
 }
 
 // staleRow reads a payload: an entity and a UUID. One that is of a later version of the program may name nothing known.

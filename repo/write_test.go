@@ -23,8 +23,8 @@ func TestTransferUserIsAllOrNothing(t *testing.T) {
 	projects := w.Projects(t, w.member, 2)
 	w.Documents(t, w.member, projects[0], 3)
 	w.Token(t, w.member)
-	w.Account(t, w.member, "google")
 	w.Invite(t, w.member)
+	w.Account(t, w.member, "google")
 	in := model.TransferUserInput{UserID: w.member.ID, CompanyID: w.other.ID, NewOwnerID: &w.manager.ID}
 	transfer := func() (*model.Reassigned, error) {
 		return inTx(t, w, w.admin, func(ctx context.Context, tx *repo.Tx) (*model.Reassigned, error) {

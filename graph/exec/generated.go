@@ -3329,8 +3329,8 @@ type Mutation {
   """
   inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER)
   """
-  Makes a new invitation for a user who has no password; the token of an earlier one can no longer be used. A user with a
-  password, or a deactivated one, is CONFLICT.
+  Makes a new invitation for a user who has neither a password nor an account; the token of an earlier one can no longer be
+  used. A user who has a way to sign in, or is deactivated, is CONFLICT.
   """
   renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER)
   """
