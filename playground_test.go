@@ -327,6 +327,10 @@ func testSmallScreen(t *testing.T, p *tab) {
 	p.pane(t, "Examples")
 	p.click(t, ".examples button", "Search users")
 	p.until(t, showQuery+`.includes("query SearchUsers")`)
+	p.until(t, `(({ left, right }) => left > 0 && right <= 390)(document.querySelector(".graphiql-tab-active").getBoundingClientRect())`)
+	if hidden := evaluate[int](t, p, `(({ width, clientWidth }) => width - clientWidth)(document.querySelector(".graphiql-query-editor .CodeMirror").CodeMirror.getScrollInfo())`); hidden > 0 {
+		t.Errorf("the query has %d pixels that are not seen", hidden)
+	}
 	if a := p.execute(t); len(a.Errors) > 0 {
 		t.Errorf("it answers %v", a)
 	}

@@ -124,6 +124,9 @@ func TestThemeErrors(t *testing.T) {
 			}
 		}
 	}
+	if got := manager.Query(t, attach, "t", []any{alien}, "p", []any{own.ID}, "d", nil).Text("attachThemes.userErrors.0.message"); got != "There is no such theme in the company." {
+		t.Errorf("another company's theme: %s", got)
+	}
 	for name, variables := range map[string][]any{
 		"project":  {"t", []any{green}, "p", []any{own.ID, others.ID}, "d", nil},
 		"document": {"t", []any{green}, "p", nil, "d", []any{document.ID}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -314,7 +315,8 @@ func named[K comparable, T any](
 		row := rows[key]
 		switch {
 		case row == nil || !fits(row):
-			*faults = append(*faults, fault.New(fault.BadReference, "There is no such thing in the company.").At(field, strconv.Itoa(i)))
+			*faults = append(*faults, fault.New(fault.BadReference, "There is no such %s in the company.",
+				strings.TrimSuffix(field, "Ids")).At(field, strconv.Itoa(i)))
 		case !seen[key]:
 			seen[key] = true
 			found = append(found, row)

@@ -3130,7 +3130,10 @@ type UserError {
   message: String!
 }
 
-"The kinds of problem that a ` + "`" + `UserError` + "`" + ` has. The same texts stand in ` + "`" + `errors[].extensions.code` + "`" + `, with further ones there."
+"""
+The kinds of problem that a ` + "`" + `UserError` + "`" + ` has. The same texts stand in ` + "`" + `errors[].extensions.code` + "`" + `, with further ones there, such
+as FORBIDDEN: no other input would help.
+"""
 enum ErrorCode {
   "A value breaks a rule: a length, a format, a status that cannot follow the present one."
   BAD_USER_INPUT
@@ -3146,19 +3149,22 @@ enum ErrorCode {
 
 "What a user may do, from least to most."
 enum Role {
-  "Reads all of the own company; creates and changes own projects and documents."
+  "Reads the own company but its audit log; creates and changes own projects, documents and conversations."
   MEMBER
-  "Runs the own company: its users, and everyone's projects and documents. Reads its audit log."
+  "Runs the own company: its users and themes, and everyone's projects, documents and conversations. Reads its audit log."
   MANAGER
   "Platform staff: sees and changes every company, and belongs to none."
   ADMIN
 }
 
-"What can be read. Lists are connections: pages of up to 100 rows, 20 unless ` + "`" + `first` + "`" + ` or ` + "`" + `last` + "`" + ` says otherwise."
+"""
+What can be read. Lists are connections: pages of up to 100 rows, 20 unless ` + "`" + `first` + "`" + ` or ` + "`" + `last` + "`" + ` says otherwise. A field that
+reads one entity is null, with the error NOT_FOUND, when there is none that you can see.
+"""
 type Query {
   "The user whose credential this request carries."
   me: User @access(role: MEMBER)
-  "Any entity by its id. Null with the error NOT_FOUND when there is none that you can see."
+  "Any entity by its id."
   node("The entity's id." id: ID!): Node @access(role: MEMBER)
   "Many entities by their ids, in the order of the ids, null where there is none that you can see."
   nodes("Up to 100 ids, of any entities." ids: [ID!]!): [Node]! @access(role: MEMBER)
@@ -3329,8 +3335,8 @@ type Mutation {
   """
   inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER)
   """
-  Makes a new invitation for a user who has neither a password nor an account; the token of an earlier one can no longer be
-  used. A user who has a way to sign in, or is deactivated, is CONFLICT.
+  Makes a new invitation for a user who has neither a password nor an account: a MANAGER for one of the company's users. The
+  token of an earlier one can no longer be used. A user who has a way to sign in, or is deactivated, is CONFLICT.
   """
   renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER)
   """
@@ -3339,11 +3345,14 @@ type Mutation {
   """
   changeUserRole("Who gets which role." input: ChangeUserRoleInput!): ChangeUserRolePayload! @access(role: MANAGER)
   """
-  Keeps a user from signing in and ends the user's sessions at once; what the user owns stays. Oneself is CONFLICT. To
-  deactivate a deactivated user changes nothing, and is no error.
+  Keeps a user from signing in and ends the user's sessions at once: a MANAGER does it to the company's users, an ADMIN to
+  any. What the user owns stays. Oneself is CONFLICT. To deactivate a deactivated user changes nothing, and is no error.
   """
   deactivateUser("Which user." input: DeactivateUserInput!): DeactivateUserPayload! @access(role: MANAGER)
-  "Lets a deactivated user sign in again. To reactivate one who is not deactivated changes nothing, and is no error."
+  """
+  Lets a deactivated user sign in again, by the same rules as ` + "`" + `deactivateUser` + "`" + `. To reactivate one who is not deactivated
+  changes nothing, and is no error.
+  """
   reactivateUser("Which user." input: ReactivateUserInput!): ReactivateUserPayload! @access(role: MANAGER)
   """
   Removes the link to an account at an OAuth provider: everyone an own one, a MANAGER one of the company's users. The last
@@ -3378,15 +3387,16 @@ type Mutation {
   "Deletes a document: an owner the own one, a MANAGER any of the company."
   deleteDocument("Which document." input: DeleteDocumentInput!): DeleteDocumentPayload! @access(role: MEMBER)
 
-  "Creates a theme of the own company; an ADMIN must name the company."
+  "Creates a theme: a MANAGER for the own company; an ADMIN must name the company."
   createTheme("The new theme." input: CreateThemeInput!): CreateThemePayload! @access(role: MANAGER)
-  "Changes a theme."
+  "Changes a theme: a MANAGER any of the company."
   updateTheme("What to change." input: UpdateThemeInput!): UpdateThemePayload! @access(role: MANAGER)
-  "Deletes a theme, and says how much it was attached to."
+  "Deletes a theme, a MANAGER any of the company, and says how much it was attached to."
   deleteTheme("Which theme." input: DeleteThemeInput!): DeleteThemePayload! @access(role: MANAGER)
   """
   Attaches each of the themes to each of the projects and documents: all of it, or nothing. What is attached already is
-  no error. An owner attaches to the own, a MANAGER to any of the company.
+  no error. An owner attaches to the own, a MANAGER to any of the company. It is no change of a theme, project or document:
+  ` + "`" + `version` + "`" + ` and ` + "`" + `updatedAt` + "`" + ` stay.
   """
   attachThemes("Which themes, and what to attach them to." input: AttachThemesInput!): AttachThemesPayload! @access(role: MEMBER)
   "Detaches each of the themes from each of the projects and documents, by the same rules as ` + "`" + `attachThemes` + "`" + `."
@@ -3408,7 +3418,7 @@ type Company implements Node {
   id: ID!
   "The company's name."
   name: String!
-  "The company's domain name, such as ` + "`" + `example.com` + "`" + `."
+  "The company's domain name, such as ` + "`" + `example.com` + "`" + `; null for none."
   domain: String
   "When the company was created."
   createdAt: Time!
@@ -3619,7 +3629,7 @@ type User implements Node {
   email: String!
   "What the user may do."
   role: Role!
-  "The URL of a picture."
+  "The URL of a picture; null for none."
   image: String
   "When the email address was verified; null while it is not."
   emailVerifiedAt: Time
@@ -3729,9 +3739,9 @@ type Session implements Node {
   createdAt: Time!
   "When the session ends by itself."
   expiresAt: Time!
-  "What the client that signed in called itself, in the header User-Agent; up to 300 bytes."
+  "What the client that signed in called itself, in the header User-Agent; up to 300 bytes, null when it did not."
   userAgent: String
-  "The network address that the sign-in came from."
+  "The network address that the sign-in came from; null where it is not known."
   address: String
   "Whether this request carries the session's token."
   current: Boolean!
@@ -3769,7 +3779,7 @@ type Account implements Node {
   provider: String!
   "The account's id at the provider."
   providerAccountId: String!
-  "What the provider lets us do, in its own words."
+  "What the provider lets us do, in its own words; null where it did not say."
   scope: String
   "When the provider's access ends by itself; null where it did not say."
   expiresAt: Time
@@ -3825,7 +3835,7 @@ input UserFilter {
   search: String
   "Users of this company."
   companyId: ID
-  "Users with one of these roles; up to 3."
+  "Users with one of these roles; up to 3. ` + "`" + `[]` + "`" + ` finds nothing."
   role: [Role!]
   "true: only deactivated users; false: only those who are not."
   deactivated: Boolean
@@ -3863,9 +3873,9 @@ input SignInInput {
 type SignInPayload {
   "The session's token, shown this once. Null when there are errors."
   token: String
-  "When the session ends by itself."
+  "When the session ends by itself; null when there are errors."
   expiresAt: Time
-  "Who signed in."
+  "Who signed in; null when there are errors."
   user: User
   "UNAUTHENTICATED when the email or the password is wrong, or the user is deactivated; which of them is not told."
   userErrors: [UserError!]!
@@ -3903,7 +3913,7 @@ input EndSessionsInput {
 
 "What was ended, or why nothing was."
 type EndSessionsPayload {
-  "How many sessions were ended."
+  "How many sessions were ended; 0 when there are errors."
   endedSessionCount: Int!
   "What is wrong with the input."
   userErrors: [UserError!]!
@@ -3979,9 +3989,9 @@ input AcceptInvitationInput {
 type AcceptInvitationPayload {
   "The session's token, shown this once. Null when there are errors."
   token: String
-  "When the session ends by itself."
+  "When the session ends by itself; null when there are errors."
   expiresAt: Time
-  "Who accepted the invitation."
+  "Who accepted the invitation; null when there are errors."
   user: User
   """
   What is wrong with the input. UNAUTHENTICATED when the token is unknown, used, replaced or expired, or its user deactivated;
@@ -3994,7 +4004,7 @@ type AcceptInvitationPayload {
 input ChangeUserRoleInput {
   "The user; platform staff are BAD_USER_INPUT."
   userId: ID!
-  "MEMBER or MANAGER: an ADMIN belongs to no company, and is created as one."
+  "MEMBER or MANAGER; ADMIN is BAD_USER_INPUT, as staff belong to no company and are created as such."
   role: Role!
   "Change it only if this is still the user's version; else CONFLICT."
   expectedVersion: Int
@@ -4092,7 +4102,7 @@ input DeleteUserInput {
   id: ID!
   "A user of the same company who takes over the projects, documents and conversations. Required when there are any; else CONFLICT."
   newOwnerId: ID
-  "Delete it only if this is still its version; else CONFLICT."
+  "Delete the user only if this is still the version; else CONFLICT."
   expectedVersion: Int
 }
 
@@ -4237,7 +4247,7 @@ input ProjectFilter {
   companyId: ID
   "Projects that this theme is attached to."
   themeId: ID
-  "True: projects that are archived; false: those that are not."
+  "true: only archived projects; false: only those that are not."
   archived: Boolean
   "Projects that were created in this time."
   createdAt: TimeRange
@@ -4329,11 +4339,11 @@ input DeleteProjectInput {
 type DeleteProjectPayload {
   "The id of the deleted project; null when there are errors."
   deletedProjectId: ID
-  "How many documents were deleted with it."
+  "How many documents were deleted with it; 0 when there are errors."
   deletedDocumentCount: Int!
-  "How many documents stay, without a project."
+  "How many documents stay, without a project; 0 when there are errors."
   keptDocumentCount: Int!
-  "How many conversations stay, without a project."
+  "How many conversations stay, without a project; 0 when there are errors."
   keptConversationCount: Int!
   "What is wrong with the input."
   userErrors: [UserError!]!
@@ -4441,7 +4451,7 @@ input DocumentFilter {
   companyId: ID
   "Documents that this theme is attached to."
   themeId: ID
-  "Documents in one of these statuses; up to 8. No document is in one of none: ` + "`" + `[]` + "`" + ` finds nothing."
+  "Documents in one of these statuses; up to 8. ` + "`" + `[]` + "`" + ` finds nothing."
   status: [DocumentStatus!]
   "Documents of one of these content types, exactly as they were given; up to 20. ` + "`" + `[]` + "`" + ` finds nothing."
   contentType: [String!]
@@ -4571,9 +4581,9 @@ type Theme implements Node {
   id: ID!
   "The theme's name, unique in the company whatever its case."
   name: String!
-  "What the theme says."
+  "What the theme says; null for nothing."
   description: String
-  "The color that it is shown in, such as ` + "`" + `#1a7f37` + "`" + `."
+  "The color that it is shown in, such as ` + "`" + `#1a7f37` + "`" + `; null for none."
   color: String
   "When the theme was created."
   createdAt: Time!

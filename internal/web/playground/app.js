@@ -5,7 +5,7 @@ import { currentToken, followSession, showUser, startSession } from "./session.j
 import { TracePanel, traced } from "./trace.js";
 
 const { createElement, useEffect } = React;
-const { usePluginStore } = GraphiQL.React;
+const { useEditorContext, usePluginStore } = GraphiQL.React;
 const element = (id) => document.getElementById(id);
 const { demoUsers, groups } = JSON.parse(element("settings").textContent);
 
@@ -54,6 +54,13 @@ function Footer() {
   useEffect(() => {
     document.querySelector(`.graphiql-sidebar [aria-label="Show ${keptPane()}"]`)?.click();
   }, [plugins.length > 0]);
+  const { activeTabIndex, queryEditor, tabs } = useEditorContext({ nonNull: true });
+  useEffect(() => {
+    queryEditor?.setOption("lineWrapping", true); // the comments of examples are longer than a small editor is wide
+  }, [queryEditor]);
+  useEffect(() => { // of many tabs, the open one is seen
+    document.querySelector(".graphiql-tab-active")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [activeTabIndex, tabs.length]);
   return createElement(TracePanel);
 }
 

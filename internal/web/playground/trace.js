@@ -73,7 +73,7 @@ function Step({ step, wholeMs }) {
   const bar = { left: percent(step.startMs), width: percent(step.durationMs) };
   return createElement("li", { className: step.isBatch ? "trace-batch" : "" },
     createElement("div", { className: "trace-step" },
-      createElement("strong", null, step.field),
+      createElement("strong", { title: step.field }, step.field),
       createElement("span", { className: "trace-detail" }, detailOf(step)),
       createElement("span", { className: "trace-track", "aria-hidden": true }, createElement("i", { style: bar })),
       createElement("span", { className: "trace-ms", title: `It began after ${ms(step.startMs)}` }, ms(step.durationMs))),
@@ -94,7 +94,7 @@ function Panel({ trace }) {
       createElement("button", { type: "button", "aria-expanded": open, onClick: () => setOpen(!open) }, "Trace"),
       createElement("label", { title: "Leave extensions.trace in the answers to come" },
         createElement("input", { type: "checkbox", checked: inAnswer, onChange: (event) => setInAnswer(event.target.checked) }),
-        " in the answer"),
+        " also in the answer"),
       createElement("dl", null, Object.entries(figures).map(([name, value]) => createElement("div", { key: name },
         createElement("dt", null, name), createElement("dd", null, value))))),
     open && createElement("ol", null,
