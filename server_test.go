@@ -260,6 +260,15 @@ func productionSettings(url string, settings ...string) []string {
 	return append([]string{"APP_ENV=production", "POSTGRES_URL=" + url}, settings...)
 }
 
+// wantTrace fails the test unless who asks for a trace, which has SQL, gets one or is denied it.
+func wantTrace(t *testing.T, p *program, want bool) {
+	t.Helper()
+	answer := p.with("dossier_session_x").Send(t, `{"query": "{ __typename }", "extensions": {"trace": true}}`)
+	if got := strings.Contains(answer.Body, "SELECT"); len(answer.Data) == 0 || got != want || strings.Contains(answer.Body, `"trace"`) != want {
+		t.Errorf("asked for a trace it answers %s", answer.Body)
+	}
+}
+
 // wantHidden fails the test if the server shows its schema to those who do not know it.
 func wantHidden(t *testing.T, p *program) {
 	t.Helper()
@@ -310,6 +319,7 @@ func TestProduction(t *testing.T) {
 	run(t, []string{"migrate", "up"}, settings...).wantOutput(t, "applied 20261122000001_core.sql")
 	p.waitReady(t)
 	wantHidden(t, p)
+	wantTrace(t, p, false)
 	if n := count(t, db, "users"); n != 0 {
 		t.Errorf("it made %d users", n)
 	}
@@ -322,6 +332,7 @@ func TestProduction(t *testing.T) {
 	p = serve(t, append(settings, "INTROSPECTION=true", "PLAYGROUND=true")...)
 	p.waitReady(t)
 	wantShown(t, p)
+	wantTrace(t, p, false) // whatever else is shown
 	if _, page, err := p.get("/"); !strings.Contains(page, `"demoUsers":[]`) {
 		t.Errorf("the playground of production has demo users: %v", err)
 	}
@@ -352,5 +363,6 @@ func TestProductionDemandsTLS(t *testing.T) {
 	p = serve(t, "POSTGRES_URL="+plain)
 	p.waitReady(t)
 	wantShown(t, p)
+	wantTrace(t, p, true) // in development
 	p.stop(t)
 }
