@@ -177,8 +177,10 @@ func (p priced) Complexity(
 	return max(1, fixedCosts[typeName+"."+field]) + (child+1)*times, true
 }
 
-// fixedCosts are what fields cost that compute a hash of a password, in 64 MiB and some 100 ms: one request does few.
+// fixedCosts are what fields cost that compute a hash of a password, in 64 MiB and some 100 ms, of which one request does
+// few, or that answer much.
 var fixedCosts = map[string]int{
+	"AuditEntry.details":        10, // some 3 KB at most
 	"Mutation.signIn":           30_000,
 	"Mutation.createUser":       10_000,
 	"Mutation.acceptInvitation": 10_000,

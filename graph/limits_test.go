@@ -68,6 +68,7 @@ func TestLimits(t *testing.T) {
 		"complexity of accepting":         {`mutation {` + numbered(10, ` a%d: acceptInvitation(input: {token: "x", password: "long enough"}) { token }`) + `}`, "complexity"},
 		"accepting as often as described": {`mutation {` + numbered(9, ` a%d: acceptInvitation(input: {token: "x", password: "long enough"}) { token }`) + `}`, ""},
 		"a long list in a filter":         {`{ documents(filter: {status: [` + repeat("READY ", 9) + `]}) { nodes { id } } }`, "input"},
+		"a long email":                    {`{ userByEmail(email: "` + repeat("x", 255) + `") { id } }`, "input"},
 		"a long list of actions":          {`{ auditLog(filter: {actions: [` + repeat("USER_CREATED ", 100) + `]}) { nodes { id } } }`, "input"},
 		"@defer":                          {`{ me { id ... @defer { company { name } } } }`, "validation"},
 		"ids":                             {`{ nodes(ids: [` + ids + `]) { id } }`, "nodes"},

@@ -87,7 +87,7 @@ func TestThemes(t *testing.T) {
 	if got := strings.Join(log.Texts("auditLog.nodes", "action"), " "); got != "THEME_DELETED THEME_DETACHED THEME_DETACHED THEME_ATTACHED THEME_ATTACHED THEME_ATTACHED THEME_CREATED THEME_CREATED" {
 		t.Errorf("audited: %s", got)
 	}
-	if got := log.Text("auditLog.nodes.3.details"); got != fmt.Sprintf("map[projectIds:[%s]]", projects[2].ID) {
+	if got := log.Text("auditLog.nodes.3.details"); got != fmt.Sprintf("map[projectIds:[%s] projects:1]", projects[2].ID) {
 		t.Errorf("details of what was new: %s", got)
 	}
 }
@@ -191,5 +191,22 @@ func TestThemeStatementsAreConstant(t *testing.T) {
 		w.SQL.Reset()
 		client.Query(t, `{ themes { nodes { projects { totalCount nodes { name owner { name } } } documents(first: 3) { totalCount nodes { name } } } } }`)
 		w.WantSQL(t, 6)
+	}
+}
+
+// An entry about many pairs says how many, and names some: a page of such entries stays small.
+func TestEntriesAboutManyPairsAreShort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	manager := w.As(t, w.manager)
+	green := theme(t, manager, "Green")
+	var ids []any
+	for _, document := range w.Documents(t, w.member, nil, 120) {
+		ids = append(ids, document.ID)
+	}
+	manager.Query(t, `mutation($t: [ID!]!, $d: [ID!]) { attachThemes(input: {themeIds: $t, documentIds: $d}) { userErrors { code } } }`, "t", []any{green}, "d", ids)
+	details := manager.Query(t, `{ auditLog(filter: {actions: THEME_ATTACHED}) { nodes { details } } }`).At("auditLog.nodes.0.details")
+	if details.Text("documents") != "120" || len(details.List("documentIds")) != 50 {
+		t.Errorf("%v", details.Raw())
 	}
 }

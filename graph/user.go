@@ -19,6 +19,9 @@ func (q userQueries) User(ctx context.Context, id model.GlobalID) (*model.User, 
 }
 
 func (q userQueries) UserByEmail(ctx context.Context, email string) (*model.User, error) {
+	if err := model.CheckEmailLength("email", email); err != nil {
+		return nil, err
+	}
 	return q.as(ctx).UserByEmail(ctx, email)
 }
 

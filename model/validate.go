@@ -74,6 +74,13 @@ func (c *Checks) email(field, value string) {
 	c.length(field, value, emailLengthMax)
 }
 
+// CheckEmailLength refuses a text that is too long to be an email address, before it is looked for.
+func CheckEmailLength(field, value string) error {
+	var c Checks
+	c.length(field, value, emailLengthMax)
+	return c.err()
+}
+
 func (c *Checks) password(field, value string) {
 	switch length := utf8.RuneCountInString(value); {
 	case length < PasswordLengthMin:

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -231,12 +232,8 @@ func (tx *Tx) tagged(
 	var entries []entry
 	for _, theme := range themes {
 		details := map[string]any{}
-		if ids := projectIDs[theme.ID]; ids != nil {
-			details["projectIds"] = ids
-		}
-		if ids := documentIDs[theme.ID]; ids != nil {
-			details["documentIds"] = ids
-		}
+		noteIDs(details, "project", projectIDs[theme.ID])
+		noteIDs(details, "document", documentIDs[theme.ID])
 		if len(details) > 0 {
 			entries = append(entries, entry{theme.AuditSubject(), details})
 		}
@@ -246,6 +243,16 @@ func (tx *Tx) tagged(
 		return done, nil
 	}
 	return done, tx.record(ctx, action, entries...)
+}
+
+// notedIDsMax is how many ids one audit entry has of a kind: a page of entries must not become megabytes.
+const notedIDsMax = 50
+
+// noteIDs notes how many there are of a kind, and which, up to notedIDsMax.
+func noteIDs[K model.ID](details map[string]any, kind string, ids []K) {
+	if len(ids) > 0 {
+		details[kind+"s"], details[kind+"Ids"] = len(ids), ids[:min(len(ids), notedIDsMax)]
+	}
 }
 
 // targets are the rows that an input names.
@@ -268,10 +275,8 @@ func (tx *Tx) themeTargets(ctx context.Context, in model.ThemeTargets) (t target
 	if len(t.themes) > 0 {
 		company = t.themes[0].CompanyID
 	}
-	for _, theme := range t.themes {
-		if theme.CompanyID != company {
-			return t, fault.Invalid([]string{"themeIds"}, "must be of one company.")
-		}
+	if slices.ContainsFunc(t.themes, func(theme *model.Theme) bool { return theme.CompanyID != company }) {
+		faults = append(faults, fault.Invalid([]string{"themeIds"}, "must be of one company."))
 	}
 	t.projects, err = named(ctx, "projectIds", in.ProjectIDs, tx.ProjectsByIDs, func(p *model.Project) model.ProjectID { return p.ID },
 		func(p *model.Project) bool { return p.CompanyID == company || len(t.themes) == 0 }, &faults)
@@ -281,6 +286,9 @@ func (tx *Tx) themeTargets(ctx context.Context, in model.ThemeTargets) (t target
 	t.documents, err = named(ctx, "documentIds", in.DocumentIDs, tx.DocumentsByIDs, func(d *model.Document) model.DocumentID { return d.ID },
 		func(d *model.Document) bool { return d.CompanyID == company || len(t.themes) == 0 }, &faults)
 	if err != nil {
+		return t, err
+	}
+	if err := faults.OrNil(); err != nil {
 		return t, err
 	}
 	for _, project := range t.projects {
@@ -293,7 +301,7 @@ func (tx *Tx) themeTargets(ctx context.Context, in model.ThemeTargets) (t target
 			return t, err
 		}
 	}
-	return t, faults.OrNil()
+	return t, nil
 }
 
 // named reads the rows that a list of ids names, each once, in the list's order. An id of nothing that fits is a fault

@@ -3190,7 +3190,7 @@ type Query {
   "A user by id."
   user("The user's id." id: ID!): User @access(role: MEMBER)
   "A user by email address, whatever its case."
-  userByEmail("The whole address." email: String!): User @access(role: MEMBER)
+  userByEmail("The whole address, of at most 254 characters." email: String!): User @access(role: MEMBER)
   "The users that you can see."
   users(
     "The number of rows from the start of the list, 1 to 100."
