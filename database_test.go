@@ -29,13 +29,13 @@ func TestSurvivesKillOfTheProgram(t *testing.T) {
 
 	p = serve(t, "DATA_DIR="+folder)
 	p.waitReady(t)
-	p.with(token).Query(t, `{ me { id } }`)
+	p.with(token).Query(t, `{ me { id } projects { totalCount } }`)
 
 	// Nor does a start that comes at once, while the old PostgreSQL is still there, find it in its way.
 	p.kill()
 	p = serve(t, "DATA_DIR="+folder)
 	p.waitReady(t)
-	p.with(token).Query(t, `{ me { id } }`)
+	p.with(token).Query(t, `{ me { id } projects { totalCount } }`)
 	p.stop(t)
 }
 
@@ -86,7 +86,7 @@ func TestSurvivesKillOfPostgres(t *testing.T) {
 	}
 	began := time.Now()
 	eventually(t, "the restart", func() bool { return strings.Contains(p.output.String(), "PostgreSQL is back") })
-	eventually(t, "an answer", func() bool { return len(client.Do(t, `{ me { id } }`).Errors) == 0 })
+	eventually(t, "an answer", func() bool { return len(client.Do(t, `{ me { id } projects { totalCount } }`).Errors) == 0 })
 	t.Logf("answers again after %s", time.Since(began))
 	if now, _ := postmaster(t, folder); now == pid {
 		t.Error("the same PostgreSQL runs: it was not killed, and this proves nothing")
@@ -141,7 +141,7 @@ func TestWaitsForTheDatabase(t *testing.T) {
 			database.Set(t, tcpproxy.Pass)
 			p.waitReady(t)
 			client := p.with(p.signIn(t, "admin@demo.example"))
-			client.Query(t, `{ me { id } }`)
+			client.Query(t, `{ me { id } projects { totalCount } }`)
 
 			database.Set(t, tcpproxy.Refuse)
 			if body := p.waitStatus(t, "/readyz", http.StatusServiceUnavailable); !strings.Contains(body, "database") {
@@ -155,7 +155,7 @@ func TestWaitsForTheDatabase(t *testing.T) {
 
 			database.Set(t, tcpproxy.Pass)
 			p.waitStatus(t, "/readyz", http.StatusOK)
-			client.Query(t, `{ me { id } }`) // no connection that died is met
+			client.Query(t, `{ me { id } projects { totalCount } }`) // no connection that died is met
 			p.stop(t)
 			wantNoPassword(t, p.output.String(), address)
 		})

@@ -159,7 +159,7 @@ func TestRollingStopsLoseNoRequest(t *testing.T) {
 
 // ask sends one query, and wants its answer whole.
 func ask(client *http.Client, address, token string) error {
-	request, err := http.NewRequest(http.MethodPost, address+"/graphql", strings.NewReader(`{"query": "{ me { id company { name } } }"}`))
+	request, err := http.NewRequest(http.MethodPost, address+"/graphql", strings.NewReader(`{"query": "{ me { id } projects(first: 1) { nodes { owner { name } } } }"}`))
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 
 	foreignAccount := w.Account(t, w.stranger, "google")
 	foreignSession := w.sessionID(t, w.Token(t, w.stranger))
-	w.Invite(t, w.stranger)
+	w.Invite(t, w.User(t, w.other, model.RoleMember, "Ina Invited"))
 
 	ids := map[string]struct{ foreign, missing string }{
 		"company":      {w.other.ID.String(), model.NewID[model.CompanyID]().String()},

@@ -24,8 +24,10 @@ func TestSessionSettings(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	if got, want := p.queries(), 1+len(settings); got != want {
-		t.Errorf("%d queries, want %d: one for the settings, one for each look at them", got, want)
+	// A busy machine may have sent a scout, whose connection makes its settings too.
+	got, least, most := p.queries(), 1+len(settings), int(p.accepted.Load())+len(settings)
+	if got < least || got > most {
+		t.Errorf("%d queries, want %d to %d: one for the settings of a connection, one for each look at them", got, least, most)
 	}
 }
 

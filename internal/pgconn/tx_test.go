@@ -64,7 +64,7 @@ func TestCommitUnknownWhenItsContextEnds(t *testing.T) {
 	if !errors.Is(err, ErrCommitUnknown) || !errors.Is(err, context.Canceled) || time.Since(began) > cancelAfter+lateMax {
 		t.Errorf("got %v after %s", err, time.Since(began))
 	}
-	if err := db.PingContext(timeout(t, 5*time.Second)); err != nil { // the pool does not keep the connection
+	if err := db.PingContext(timeout(t, slowConnect)); err != nil { // the pool does not keep the connection
 		t.Error(err)
 	}
 }
