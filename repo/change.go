@@ -97,7 +97,7 @@ func fieldName(column string) string {
 // which may have waited for the lock and would set the time back.
 func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes) error {
 	*version++
-	tx.changes(row)
+	tx.outdate(row)
 	_, err := tx.db.NewUpdate().Model(row).Column(append(c.columns, "version", "updated_at")...).
 		Value("updated_at", "clock_timestamp()").WherePK().Returning("updated_at").Exec(ctx)
 	return err
@@ -115,8 +115,8 @@ func changeAll[T any](ctx context.Context, tx *Tx, column string, from, to any) 
 	return int32(count), err
 }
 
-// changes notes that the row is not what may be cached of it any more; a session is a part of its user.
-func (tx *Tx) changes(row any) {
+// outdate notes that the row is not what may be cached of it any more; a session is a part of its user.
+func (tx *Tx) outdate(row any) {
 	switch row := row.(type) {
 	case *model.User:
 		*tx.stale = append(*tx.stale, row.ID.Global())

@@ -111,7 +111,7 @@ func (tx *Tx) SignOut(ctx context.Context) (bool, error) {
 	if ended, err := result.RowsAffected(); err != nil || ended == 0 {
 		return false, err
 	}
-	tx.changes(&model.Session{UserID: tx.viewer.UserID})
+	tx.outdate(&model.Session{UserID: tx.viewer.UserID})
 	return true, tx.record(ctx, model.UserSignedOut, entry{subject: tx.viewerSubject()})
 }
 
@@ -158,7 +158,7 @@ func (tx *Tx) EndSessions(ctx context.Context, in model.EndSessionsInput) (int32
 
 // endSessions ends the live sessions of a user but the one to keep, and counts them.
 func (tx *Tx) endSessions(ctx context.Context, user model.UserID, kept model.SessionID) (int32, error) {
-	tx.changes(&model.Session{UserID: user})
+	tx.outdate(&model.Session{UserID: user})
 	result, err := tx.db.NewDelete().Model((*model.Session)(nil)).
 		Where("user_id = ? AND id <> ? AND expires > now()", user, kept).Exec(ctx)
 	if err != nil {

@@ -190,7 +190,7 @@ func insert[T any, P model.Row[T]](ctx context.Context, tx *Tx, rows ...*T) erro
 
 // remove deletes a row by its primary key.
 func remove[T any](ctx context.Context, tx *Tx, row *T) error {
-	tx.changes(row)
+	tx.outdate(row)
 	_, err := tx.db.NewDelete().Model(row).WherePK().Exec(ctx)
 	return err
 }
