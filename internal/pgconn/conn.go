@@ -27,10 +27,11 @@ type conn struct {
 	quiet func() bool
 	// broken: a context or an error ended the conversation in its middle.
 	broken bool
-	// failed: the server answered a statement with an error since BeginTx.
-	failed bool
-	live   *liveness
-	heard  int64 // when the server was heard last
+	// tx: a transaction is open. failed: the server answered a statement with an error since it was opened.
+	tx, failed bool
+	statements *keptStatements // nil where none are kept
+	live       *liveness
+	heard      int64 // when the server was heard last
 }
 
 var (
@@ -44,8 +45,11 @@ var (
 	_ driver.Validator          = (*conn)(nil)
 )
 
-func newConn(inner *pgdriver.Conn, raw net.Conn, live *liveness) *conn {
-	return &conn{inner: inner, raw: raw, kill: func() { _ = raw.Close() }, quiet: quietCheck(raw), live: live, heard: live.now()}
+func newConn(inner *pgdriver.Conn, raw net.Conn, live *liveness, statementsMax int) *conn {
+	return &conn{
+		inner: inner, raw: raw, kill: func() { _ = raw.Close() }, quiet: quietCheck(raw), live: live, heard: live.now(),
+		statements: newKeptStatements(statementsMax),
+	}
 }
 
 // guard ends the conversation with its context.
@@ -110,10 +114,10 @@ func (c *conn) abandon() {
 	_ = c.raw.Close()
 }
 
-// QueryContext: the context holds until the rows are closed.
+// QueryContext: the context holds until the rows are closed. With arguments it is a prepared statement, see ExecContext.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if len(args) > 0 {
-		return nil, driver.ErrSkip // see ExecContext
+		return withStatement(ctx, c, query, func(s *stmt) (driver.Rows, error) { return s.QueryContext(ctx, args) })
 	}
 	if err := checkQuery(query); err != nil {
 		return nil, err
@@ -129,11 +133,11 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	return &rows{c: c, g: g, inner: inner}, nil
 }
 
-// ExecContext leaves a query with arguments to a prepared statement (database/sql makes it upon ErrSkip):
-// pgdriver would write the arguments into the text, and is led astray by an apostrophe in a comment.
+// ExecContext leaves a query with arguments to a prepared statement: pgdriver would write the arguments into the text, and
+// is led astray by an apostrophe in a comment.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if len(args) > 0 {
-		return nil, driver.ErrSkip
+		return withStatement(ctx, c, query, func(s *stmt) (driver.Result, error) { return s.ExecContext(ctx, args) })
 	}
 	if err := checkQuery(query); err != nil {
 		return nil, err

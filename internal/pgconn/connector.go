@@ -31,6 +31,8 @@ type connector struct {
 	live    *liveness
 	scouts  *scouts
 	reached atomic.Pointer[Host] // which the latest Connect led to
+
+	statementsMax int // that a connection keeps
 }
 
 var _ driver.Connector = (*connector)(nil)
@@ -136,7 +138,7 @@ func (c *connector) attempt(ctx context.Context, h Host, plan tlsPlan) (_ *conn,
 	if err != nil {
 		return nil, err
 	}
-	cn := newConn(inner.(*pgdriver.Conn), raw, c.live)
+	cn := newConn(inner.(*pgdriver.Conn), raw, c.live, c.statementsMax)
 	return cn, c.setUp(cn)
 }
 

@@ -17,6 +17,10 @@ import (
 // connectTimeoutDefault holds where neither Config nor the URL names one: no connect may wait for ever.
 const connectTimeoutDefault = 2 * time.Second
 
+// StatementsDefault is how many prepared statements a connection of the server keeps: more than the shapes that its clients
+// commonly ask for.
+const StatementsDefault = 200
+
 // Config of one pool.
 type Config struct {
 	URL string // a libpq URL, see Parse
@@ -30,6 +34,9 @@ type Config struct {
 	PoolMax, PoolMin int
 	// PoolIdle is how long a connection above PoolMin may stay idle; 0 is for ever.
 	PoolIdle time.Duration
+	// Statements is how many prepared statements each connection keeps, of the queries that are sent with arguments. With 0 such a
+	// query is prepared for one use, which takes three round trips.
+	Statements int
 	// ApplicationName is what pg_stat_activity shows. The URL's application_name wins.
 	ApplicationName string
 	// DefaultSSLMode holds where the URL names no sslmode. Empty is libpq's default, prefer;
@@ -98,6 +105,8 @@ func newConnector(c Config) (*connector, error) {
 		checkSet: setting{"client_connection_check_interval", "500ms"},
 		live:     &liveness{start: time.Now()},
 		scouts:   newScouts(),
+
+		statementsMax: c.Statements,
 	}, nil
 }
 

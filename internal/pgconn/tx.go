@@ -37,7 +37,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if _, err := c.ExecContext(ctx, begin, nil); err != nil {
 		return nil, err
 	}
-	c.failed = false
+	c.tx, c.failed = true, false
 	return tx{c, ctx}, nil
 }
 
@@ -45,6 +45,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 // connection goes, and the server rolls back what it left.
 func (t tx) Commit() error {
 	c := t.c
+	defer func() { c.tx = false }()
 	if c.failed {
 		if err := c.stillOpen(t.ctx); err != nil {
 			return err
@@ -88,5 +89,6 @@ func (t tx) Rollback() error {
 	if _, err := t.c.ExecContext(ctx, "ROLLBACK", nil); err != nil {
 		t.c.abandon()
 	}
+	t.c.tx = false
 	return nil
 }
