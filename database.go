@@ -58,6 +58,7 @@ func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*d
 	db.settings = pgconn.Config{
 		URL: address, ConnectTimeout: c.ConnectTimeout, StatementTimeout: statementTimeout,
 		PoolMax: c.PoolMax, PoolMin: c.PoolMin, PoolIdle: c.PoolIdle, ApplicationName: "dossier",
+		Statements: pgconn.StatementsDefault,
 	}
 	if !c.IsDevelopment() {
 		db.settings.DefaultSSLMode = pgconn.SSLVerifyFull
@@ -67,9 +68,10 @@ func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*d
 		db.close()
 		return nil, fmt.Errorf("POSTGRES_URL: %w", err)
 	}
-	db.store = repo.New(db.pool, telemetry.StatementHook{}, bun.QueryHook(telemetry.QueryLog{
-		Logger: logger, All: c.LogQueries, Failed: c.DebugDB, Slow: c.SlowQuery, ShowValues: c.IsDevelopment(),
-	}))
+	db.store = repo.New(db.pool, repo.Options{Prepare: db.settings.Statements > 0, Hooks: []bun.QueryHook{
+		telemetry.StatementHook{}, telemetry.QueryLog{
+			Logger: logger, All: c.LogQueries, Failed: c.DebugDB, Slow: c.SlowQuery, ShowValues: c.IsDevelopment(),
+		}}})
 	return db, nil
 }
 

@@ -356,7 +356,7 @@ func testFailedOver(t *testing.T) {
 func (c *cluster) load(t *testing.T) {
 	t.Helper()
 	run(t, []string{"migrate", "up"}, "POSTGRES_URL="+c.url(c)).wantOutput(t, "applied")
-	if _, err := seed.Load(t.Context(), repo.New(c.pool(t))); err != nil {
+	if _, err := seed.Load(t.Context(), repo.New(c.pool(t), repo.Options{})); err != nil {
 		t.Fatal(err)
 	}
 }

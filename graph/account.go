@@ -10,7 +10,7 @@ import (
 type accountFields struct{ reading }
 
 func (f accountFields) User(ctx context.Context, a *model.Account) (*model.User, error) {
-	return required(accountUser.load(ctx, f.as(ctx), a))
+	return required(accountUser.load(ctx, f.reading, a))
 }
 
 type accountMutations struct{ store *repo.Store }

@@ -19,11 +19,11 @@ func (q auditQueries) AuditLog(
 type auditFields struct{ reading }
 
 func (f auditFields) Actor(ctx context.Context, a *model.AuditEntry) (*model.User, error) {
-	return optional(auditActor.load(ctx, f.as(ctx), a))
+	return optional(auditActor.load(ctx, f.reading, a))
 }
 
 func (f auditFields) Company(ctx context.Context, a *model.AuditEntry) (*model.Company, error) {
-	return optional(auditCompany.load(ctx, f.as(ctx), a))
+	return optional(auditCompany.load(ctx, f.reading, a))
 }
 
 // Subject takes a statement for each entity that the entries are about.

@@ -24,15 +24,15 @@ func (q conversationQueries) Conversations(
 type conversationFields struct{ reading }
 
 func (f conversationFields) Owner(ctx context.Context, c *model.Conversation) (*model.User, error) {
-	return required(conversationOwner.load(ctx, f.as(ctx), c))
+	return required(conversationOwner.load(ctx, f.reading, c))
 }
 
 func (f conversationFields) Project(ctx context.Context, c *model.Conversation) (*model.Project, error) {
-	return optional(conversationProject.load(ctx, f.as(ctx), c))
+	return optional(conversationProject.load(ctx, f.reading, c))
 }
 
 func (f conversationFields) Company(ctx context.Context, c *model.Conversation) (*model.Company, error) {
-	return required(conversationCompany.load(ctx, f.as(ctx), c))
+	return required(conversationCompany.load(ctx, f.reading, c))
 }
 
 type conversationMutations struct{ store *repo.Store }

@@ -24,15 +24,15 @@ func (q documentQueries) Documents(
 type documentFields struct{ reading }
 
 func (f documentFields) Owner(ctx context.Context, d *model.Document) (*model.User, error) {
-	return required(documentOwner.load(ctx, f.as(ctx), d))
+	return required(documentOwner.load(ctx, f.reading, d))
 }
 
 func (f documentFields) Project(ctx context.Context, d *model.Document) (*model.Project, error) {
-	return optional(documentProject.load(ctx, f.as(ctx), d))
+	return optional(documentProject.load(ctx, f.reading, d))
 }
 
 func (f documentFields) Company(ctx context.Context, d *model.Document) (*model.Company, error) {
-	return required(documentCompany.load(ctx, f.as(ctx), d))
+	return required(documentCompany.load(ctx, f.reading, d))
 }
 
 func (f documentFields) Themes(

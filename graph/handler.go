@@ -97,11 +97,12 @@ func NewHandler(c Config) http.Handler {
 	return server
 }
 
-// bounded gives each operation a deadline, and its name to what it logs. The check of the credential has spent some of the
+// bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the credential has spent some of the
 // time; sending the request has not, as that is the client's.
 func bounded(timeout time.Duration) graphql.OperationMiddleware {
 	return func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-		ctx = telemetry.WithOperation(ctx, operationName(graphql.GetOperationContext(ctx)))
+		operation := graphql.GetOperationContext(ctx)
+		ctx = withSelection(telemetry.WithOperation(ctx, operationName(operation)), operation.Operation)
 		ctx, cancel := context.WithTimeout(ctx, timeout-auth.CheckedIn(ctx))
 		respond := next(ctx)
 		return func(ctx context.Context) *graphql.Response {

@@ -96,8 +96,8 @@ func (l *limiter) parseError(err error) *gqlerror.Error {
 // MutateOperationContext checks what the operation would cost.
 func (l *limiter) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	op.DisableIntrospection = !l.introspection
-	if err := eachSelection(op.Operation.SelectionSet, func(directives ast.DirectiveList, field string) error {
-		if !l.introspection && (field == "__schema" || field == "__type") {
+	if err := eachSelection(op.Operation.SelectionSet, func(directives ast.DirectiveList, field *ast.Field) error {
+		if !l.introspection && field != nil && (field.Name == "__schema" || field.Name == "__type") {
 			return errNoIntrospection
 		}
 		return checkConditions(directives, op.Variables)
@@ -127,15 +127,16 @@ func checkConditions(directives ast.DirectiveList, variables map[string]any) err
 	return nil
 }
 
-// eachSelection visits each selection of a validated operation, with fragments in their places, until one gives an error.
-func eachSelection(set ast.SelectionSet, visit func(directives ast.DirectiveList, field string) error) error {
+// eachSelection visits each selection of a validated operation, with fragments in their places, until one gives an error. The
+// field is nil for a fragment.
+func eachSelection(set ast.SelectionSet, visit func(directives ast.DirectiveList, field *ast.Field) error) error {
 	for _, selection := range set {
 		var directives ast.DirectiveList
-		var field string
+		var field *ast.Field
 		var below ast.SelectionSet
 		switch s := selection.(type) {
 		case *ast.Field:
-			directives, field, below = s.Directives, s.Name, s.SelectionSet
+			directives, field, below = s.Directives, s, s.SelectionSet
 		case *ast.InlineFragment:
 			directives, below = s.Directives, s.SelectionSet
 		case *ast.FragmentSpread:

@@ -33,7 +33,7 @@ type one[P any, K model.ID, T any] struct {
 }
 
 // load gives the row's value, nil without an error where its key is nil, NOT_FOUND where the key is of nothing visible.
-func (f *one[P, K, T]) load(ctx context.Context, reader repo.Reader, row *P) (*T, error) {
+func (f *one[P, K, T]) load(ctx context.Context, reading reading, row *P) (*T, error) {
 	key := f.key(row)
 	if key == nil {
 		return nil, nil
@@ -42,7 +42,7 @@ func (f *one[P, K, T]) load(ctx context.Context, reader repo.Reader, row *P) (*T
 	loader := batch.Memo(f, func() any {
 		return newLoader(ctx, f.name, len(batch.Rows), keysOf(batch.Rows, f.key),
 			func(ctx context.Context, keys []K) (map[K]*T, error) {
-				found, err := f.read(reader, ctx, keys)
+				found, err := f.read(reading.as(ctx), ctx, keys)
 				return index(found, f.id), err
 			})
 	})

@@ -41,7 +41,7 @@ func loadAll(relation *one[model.Project, model.UserID, model.User], rows []*mod
 	users, errs := make([]*model.User, len(rows)), make([]error, len(rows))
 	var wait sync.WaitGroup
 	for i, row := range rows {
-		wait.Go(func() { users[i], errs[i] = relation.load(context.Background(), repo.Reader{}, row) })
+		wait.Go(func() { users[i], errs[i] = relation.load(context.Background(), reading{&repo.Store{}}, row) })
 	}
 	wait.Wait()
 	return users, errs
@@ -148,7 +148,7 @@ func BenchmarkLoader(b *testing.B) {
 					rows[i] = &model.Project{OwnerID: owners[i]}
 				}
 				for _, row := range model.Join(rows) {
-					if _, err := relation.load(b.Context(), repo.Reader{}, row); err != nil {
+					if _, err := relation.load(b.Context(), reading{&repo.Store{}}, row); err != nil {
 						b.Fatal(err)
 					}
 				}

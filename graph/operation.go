@@ -24,14 +24,33 @@ func operationName(op *graphql.OperationContext) string {
 func firstField(operation *ast.OperationDefinition) string {
 	name := string(operation.Operation)
 	found := errors.New("found")
-	_ = eachSelection(operation.SelectionSet, func(_ ast.DirectiveList, field string) error {
-		if field == "" {
+	_ = eachSelection(operation.SelectionSet, func(_ ast.DirectiveList, field *ast.Field) error {
+		if field == nil {
 			return nil
 		}
-		name = field
+		name = field.Name
 		return found
 	})
 	return name
+}
+
+// selectionOf is what the operation may select, whatever its @include and @skip leave of it.
+func selectionOf(operation *ast.OperationDefinition) model.Selection {
+	selection := model.Selection{}
+	_ = eachSelection(operation.SelectionSet, func(_ ast.DirectiveList, field *ast.Field) error {
+		if field != nil {
+			selection.Add(field.ObjectDefinition.Name, field.Name)
+		}
+		return nil
+	})
+	return selection
+}
+
+type selectionKey struct{}
+
+// withSelection gives the operation's reads what it selects.
+func withSelection(ctx context.Context, operation *ast.OperationDefinition) context.Context {
+	return context.WithValue(ctx, selectionKey{}, selectionOf(operation))
 }
 
 // noteOperation tells logs and metrics which operation a request is, once it is known to be valid.

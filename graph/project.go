@@ -24,11 +24,11 @@ func (q projectQueries) Projects(
 type projectFields struct{ reading }
 
 func (f projectFields) Owner(ctx context.Context, p *model.Project) (*model.User, error) {
-	return required(projectOwner.load(ctx, f.as(ctx), p))
+	return required(projectOwner.load(ctx, f.reading, p))
 }
 
 func (f projectFields) Company(ctx context.Context, p *model.Project) (*model.Company, error) {
-	return required(projectCompany.load(ctx, f.as(ctx), p))
+	return required(projectCompany.load(ctx, f.reading, p))
 }
 
 func (f projectFields) Documents(

@@ -71,8 +71,11 @@ type reading struct {
 	store *repo.Store
 }
 
-// as gives the reader of the request's viewer.
-func (r reading) as(ctx context.Context) repo.Reader { return r.store.Reader(model.ViewerFrom(ctx)) }
+// as gives the reader of the request's viewer, for what the operation selects.
+func (r reading) as(ctx context.Context) repo.Reader {
+	selection, _ := ctx.Value(selectionKey{}).(model.Selection)
+	return r.store.Reader(model.ViewerFrom(ctx)).Selecting(selection)
+}
 
 // byID reads one row through a batch read.
 func byID[K model.ID, T any](

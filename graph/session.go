@@ -17,7 +17,7 @@ func (f sessionFields) Current(ctx context.Context, s *model.Session) (bool, err
 }
 
 func (f sessionFields) User(ctx context.Context, s *model.Session) (*model.User, error) {
-	return required(sessionUser.load(ctx, f.as(ctx), s))
+	return required(sessionUser.load(ctx, f.reading, s))
 }
 
 type sessionMutations struct{ sessions auth.Sessions }

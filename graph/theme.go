@@ -24,7 +24,7 @@ func (q themeQueries) Themes(
 type themeFields struct{ reading }
 
 func (f themeFields) Company(ctx context.Context, t *model.Theme) (*model.Company, error) {
-	return required(themeCompany.load(ctx, f.as(ctx), t))
+	return required(themeCompany.load(ctx, f.reading, t))
 }
 
 func (f themeFields) Projects(

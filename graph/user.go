@@ -36,7 +36,7 @@ func (q userQueries) Users(
 type userFields struct{ reading }
 
 func (f userFields) Company(ctx context.Context, u *model.User) (*model.Company, error) {
-	return optional(userCompany.load(ctx, f.as(ctx), u))
+	return optional(userCompany.load(ctx, f.reading, u))
 }
 
 func (f userFields) Projects(

@@ -30,7 +30,7 @@ func (r Reader) AccountsByUser(
 
 // AccountsByIDs reads account links in any order; those not there or not visible are left out.
 func (r Reader) AccountsByIDs(ctx context.Context, ids []model.AccountID) ([]*model.Account, error) {
-	return byIDs[model.Account](ctx, r.accounts(), ids)
+	return byIDs[model.Account](ctx, r, r.accounts(), ids)
 }
 
 // LinkAccount links an account at a provider to a user that the viewer may change. The account's id and times are made

@@ -44,10 +44,10 @@ func (r Reader) AuditLog(
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, p, r.audit(f))
+	return list(ctx, r, p, r.audit(f))
 }
 
 // AuditEntriesByIDs reads entries in any order; those not there or not visible are left out.
 func (r Reader) AuditEntriesByIDs(ctx context.Context, ids []model.AuditID) ([]*model.AuditEntry, error) {
-	return byIDs[model.AuditEntry](ctx, r.audit(nil)(), ids)
+	return byIDs[model.AuditEntry](ctx, r, r.audit(nil)(), ids)
 }

@@ -13,6 +13,8 @@ import (
 
 	"dossier/internal/fault"
 	"dossier/internal/pgconn"
+	"github.com/uptrace/bun"
+
 	"dossier/internal/pgtest"
 	"dossier/internal/tcpproxy"
 	"dossier/model"
@@ -36,7 +38,7 @@ func newInstance(t testing.TB, w world) *instance {
 func newInstanceOver(t testing.TB, pool *sql.DB) *instance {
 	t.Helper()
 	i := &instance{sql: &pgtest.Recorder{}}
-	i.Store = repo.New(pool, i.sql)
+	i.Store = repo.New(pool, repo.Options{Prepare: true, Hooks: []bun.QueryHook{i.sql}})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -282,7 +284,7 @@ func TestSilentListenerIsFoundOut(t *testing.T) {
 func BenchmarkViewer(b *testing.B) {
 	w := newWorld(b)
 	hash := session(b, w, w.member)
-	cached, uncached := newInstance(b, w), &instance{Store: repo.New(w.Pool)}
+	cached, uncached := newInstance(b, w), &instance{Store: repo.New(w.Pool, repo.Options{Prepare: true})}
 	for name, i := range map[string]*instance{"cached": cached, "uncached": uncached} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -39,7 +39,7 @@ func (r Reader) Companies(
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, p, r.companies(f))
+	return list(ctx, r, p, r.companies(f))
 }
 
 // CompaniesByIDs reads companies in any order; those not there or not visible are left out. The viewer's own may be cached.
@@ -51,7 +51,7 @@ func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*m
 		return model.Join([]*model.Company{company}), nil
 	}
 	read := r.cache.now()
-	companies, err := r.companiesByIDs(ctx, ids)
+	companies, err := r.Selecting(nil).companiesByIDs(ctx, ids) // what is cached must be whole
 	for _, company := range companies {
 		r.cache.keepCompany(read, *company)
 	}
@@ -59,7 +59,7 @@ func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*m
 }
 
 func (r Reader) companiesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
-	return byIDs[model.Company](ctx, r.companies(nil)(), ids)
+	return byIDs[model.Company](ctx, r, r.companies(nil)(), ids)
 }
 
 func (tx *Tx) lockCompany(

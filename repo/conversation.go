@@ -44,7 +44,7 @@ func (r Reader) Conversations(
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, p, r.conversations(f))
+	return list(ctx, r, p, r.conversations(f))
 }
 
 // ConversationsByCompany lists each company's conversations.
@@ -81,7 +81,7 @@ func conversationLists[K model.ID](
 
 // ConversationsByIDs reads conversations in any order; those not there or not visible are left out.
 func (r Reader) ConversationsByIDs(ctx context.Context, ids []model.ConversationID) ([]*model.Conversation, error) {
-	return byIDs[model.Conversation](ctx, r.conversations(nil)(), ids)
+	return byIDs[model.Conversation](ctx, r, r.conversations(nil)(), ids)
 }
 
 func (tx *Tx) lockConversation(

@@ -50,7 +50,7 @@ func (r Reader) Documents(
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, p, r.documents(f))
+	return list(ctx, r, p, r.documents(f))
 }
 
 // DocumentsByProject lists each project's documents.
@@ -94,21 +94,21 @@ func documentLists[K model.ID](
 
 // DocumentsByIDs reads documents in any order; those not there or not visible are left out.
 func (r Reader) DocumentsByIDs(ctx context.Context, ids []model.DocumentID) ([]*model.Document, error) {
-	return byIDs[model.Document](ctx, r.documents(nil)(), ids)
+	return byIDs[model.Document](ctx, r, r.documents(nil)(), ids)
 }
 
 // DocumentCountsByProject counts each project's documents; projects without any are left out.
 func (r Reader) DocumentCountsByProject(
 	ctx context.Context, projects []model.ProjectID,
 ) (map[model.ProjectID]int32, error) {
-	return countBy(ctx, projects, byColumn("project_id"), r.documents(nil)())
+	return countBy(ctx, r, projects, byColumn("project_id"), r.documents(nil)())
 }
 
 // DocumentCountsByCompany counts each company's documents; companies without any are left out.
 func (r Reader) DocumentCountsByCompany(
 	ctx context.Context, companies []model.CompanyID,
 ) (map[model.CompanyID]int32, error) {
-	return countBy(ctx, companies, byColumn("company_id"), r.documents(nil)())
+	return countBy(ctx, r, companies, byColumn("company_id"), r.documents(nil)())
 }
 
 // DocumentStatusCountsByCompany counts each company's documents in each status, in the order of processing, zero where

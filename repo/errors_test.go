@@ -65,7 +65,7 @@ func TestNoConnectionIsUnavailable(t *testing.T) {
 	t.Parallel()
 	pool := must[*sql.DB](t)(pgconn.Open(pgconn.Config{URL: "postgres://u:p@127.0.0.1:1/d?sslmode=disable", ConnectTimeout: time.Second}))
 	defer pool.Close()
-	store := repo.New(pool)
+	store := repo.New(pool, repo.Options{})
 	if err := store.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("%v", err)
 	}

@@ -17,7 +17,7 @@ func equal[V any](q *bun.SelectQuery, column string, value *V) *bun.SelectQuery 
 	if value == nil {
 		return q
 	}
-	return q.Where("?TableAlias.? = ?", bun.Ident(column), *value)
+	return q.Where("?TableAlias.? = ?", bun.Ident(column), param{*value})
 }
 
 // among narrows to the rows whose column has one of the values: to none, if there are none.
@@ -25,7 +25,7 @@ func among[V any](q *bun.SelectQuery, column string, values []V) *bun.SelectQuer
 	if values == nil {
 		return q
 	}
-	return q.Where("?TableAlias.? IN (?)", bun.Ident(column), bun.List(values))
+	return q.Where("?TableAlias.? IN (?)", bun.Ident(column), planned{bun.List(values)})
 }
 
 // present narrows to the rows whose column has a value, or to those whose column has none.
@@ -47,7 +47,7 @@ func within(q *bun.SelectQuery, column string, times *model.TimeRange) *bun.Sele
 	}
 	bound := func(comparison bun.Safe, at *time.Time) {
 		if at != nil {
-			q = q.Where("?TableAlias.? ? ?", bun.Ident(column), comparison, at.Add(time.Microsecond-1).Truncate(time.Microsecond))
+			q = q.Where("?TableAlias.? ? ?", bun.Ident(column), comparison, planned{at.Add(time.Microsecond - 1).Truncate(time.Microsecond)})
 		}
 	}
 	bound(">=", times.From)
@@ -60,7 +60,7 @@ func search(q *bun.SelectQuery, text *string, columns ...string) *bun.SelectQuer
 	if text == nil || *text == "" {
 		return q
 	}
-	pattern := likePattern(*text)
+	pattern := planned{likePattern(*text)}
 	return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
 		for _, column := range columns {
 			q = q.WhereOr("?TableAlias.? ILIKE ?", bun.Ident(column), pattern)

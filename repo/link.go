@@ -49,5 +49,8 @@ func belonging[K model.ID](q *bun.SelectQuery, l link, parent *K) *bun.SelectQue
 	if parent == nil {
 		return q
 	}
-	return l.of(q, *parent)
+	if l.pairs == "" {
+		return l.of(q, param{*parent})
+	}
+	return l.of(q, planned{*parent}) // a parent of few rows wants another plan than one of many
 }

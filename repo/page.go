@@ -123,7 +123,7 @@ func (p page[T]) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	}
 	at := func(comparison bun.Safe, place *place) {
 		q = q.Where("(?TableAlias.?, ?TableAlias.id) ? (?::?, ?::uuid)",
-			column, comparison, place.text, bun.Safe(p.order.cast), place.id.String())
+			column, comparison, param{place.text}, bun.Safe(p.order.cast), param{place.id.String()})
 	}
 	if p.after != nil {
 		at(beyond, p.after)
@@ -144,15 +144,18 @@ func (p page[T]) connection(rows []*T, total func(context.Context) (int32, error
 
 // list reads one page. build makes the query of the whole list, anew at each call.
 func list[T any, P model.Row[T]](
-	ctx context.Context, p page[T], build func() *bun.SelectQuery,
+	ctx context.Context, r Reader, p page[T], build func() *bun.SelectQuery,
 ) (*model.Connection[T], error) {
-	rows, err := scan[T](ctx, p.apply(build()))
+	rows, err := read[T](ctx, r, p.apply(build()), p.order.column)
 	if err != nil {
 		return nil, err
 	}
 	connection := p.connection(rows, func(ctx context.Context) (int32, error) {
 		var count int32
-		err := build().ColumnExpr("count(*)").Scan(ctx, &count)
+		q, err := r.prepare(build().ColumnExpr("count(*)"))
+		if err == nil {
+			err = q.Scan(ctx, &count)
+		}
 		return count, translate(err)
 	})
 	// The row beyond the page is no part of its batch: nothing is loaded for it.
@@ -165,10 +168,14 @@ func list[T any, P model.Row[T]](
 func lists[K model.ID, T any, P model.Row[T]](
 	ctx context.Context, r Reader, p page[T], parents []K, by link, build func() *bun.SelectQuery,
 ) (map[K]*model.Connection[T], error) {
-	inner := p.apply(by.of(build(), bun.Safe("parent.id")))
-	rows, err := scan[T](ctx, r.db.NewSelect().Model((*T)(nil)).ColumnExpr("?TableColumns, parent.id AS parent_id").
-		ModelTableExpr("unnest(?::uuid[]) AS parent (id)", uuidArray(parents)).
+	inner := pick[T](r, p.apply(by.of(build(), bun.Safe("parent.id"))), p.order.column)
+	q, err := r.prepare(r.db.NewSelect().Model((*T)(nil)).ColumnExpr("?TableAlias.*, parent.id AS parent_id").
+		ModelTableExpr("unnest(?::uuid[]) AS parent (id)", param{uuidArray(parents)}).
 		Join("CROSS JOIN LATERAL (?) AS ?TableAlias", inner))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := scan[T](ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +184,7 @@ func lists[K model.ID, T any, P model.Row[T]](
 		key := K(P(row).ParentID())
 		byParent[key] = append(byParent[key], row)
 	}
-	counted := countOnce(parents, by, build)
+	counted := countOnce(r, parents, by, build)
 	connections := make(map[K]*model.Connection[T], len(parents))
 	shown := make([]*T, 0, len(rows))
 	for _, key := range parents {
@@ -193,27 +200,32 @@ func lists[K model.ID, T any, P model.Row[T]](
 
 // countOnce gives the counts of all parents' lists, by one statement when it is first asked for.
 func countOnce[K model.ID](
-	parents []K, by link, build func() *bun.SelectQuery,
+	r Reader, parents []K, by link, build func() *bun.SelectQuery,
 ) func(context.Context) (map[K]int32, error) {
 	var once sync.Once
 	var counts map[K]int32
 	err := errors.New("the count was cut short")
 	return func(ctx context.Context) (map[K]int32, error) {
-		once.Do(func() { counts, err = countBy(ctx, parents, by, build()) })
+		once.Do(func() { counts, err = countBy(ctx, r, parents, by, build()) })
 		return counts, err
 	}
 }
 
 // countBy counts the rows of each parent in one grouped statement. Parents without rows are left out.
-func countBy[K model.ID](ctx context.Context, parents []K, by link, q *bun.SelectQuery) (map[K]int32, error) {
+func countBy[K model.ID](
+	ctx context.Context, r Reader, parents []K, by link, q *bun.SelectQuery,
+) (map[K]int32, error) {
 	var groups []struct {
 		Parent uuid.UUID
 		Count  int32
 	}
 	q, parent := by.joined(q)
-	err := q.ColumnExpr("? AS parent, count(*) AS count", parent).Where("? IN (?)", parent, bun.List(parents)).
-		GroupExpr("?", parent).Scan(ctx, &groups)
+	q, err := r.prepare(q.ColumnExpr("? AS parent, count(*) AS count", parent).
+		Where("? = ANY (?::uuid[])", parent, param{uuidArray(parents)}).GroupExpr("?", parent))
 	if err != nil {
+		return nil, err
+	}
+	if err := q.Scan(ctx, &groups); err != nil {
 		return nil, translate(err)
 	}
 	counts := make(map[K]int32, len(groups))

@@ -53,7 +53,14 @@ func (p planner) plan(t testing.TB, read func(context.Context) error) (statement
 		return statement, ""
 	}
 	p.seen[statement] = true
-	rows := must[*sql.Rows](t)(p.conn.QueryContext(t.Context(), "EXPLAIN "+statement))
+	return statement, explain(t, p.conn, statement)
+}
+
+func explain(t testing.TB, on interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+}, statement string) (plan string) {
+	t.Helper()
+	rows := must[*sql.Rows](t)(on.QueryContext(t.Context(), "EXPLAIN "+statement))
 	defer rows.Close()
 	for rows.Next() {
 		var line string
@@ -62,7 +69,7 @@ func (p planner) plan(t testing.TB, read func(context.Context) error) (statement
 		}
 		plan += line + "\n"
 	}
-	return statement, plan
+	return plan
 }
 
 // each explains a list in both directions, at these pages.
@@ -199,6 +206,7 @@ func TestPlans(t *testing.T) {
 		}
 	})
 
+	t.Run("plans for any values", w.checkGenericPlans)
 	t.Run("many to many", func(t *testing.T) { w.checkTags(t, byDefault, withoutSorts) })
 	t.Run("sessions and accounts", func(t *testing.T) { w.checkPersonal(t, withoutSorts) })
 	t.Run("counts of companies", func(t *testing.T) { w.checkCounts(t, withoutSorts) })

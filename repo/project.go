@@ -47,7 +47,7 @@ func (r Reader) Projects(
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, p, r.projects(f))
+	return list(ctx, r, p, r.projects(f))
 }
 
 // ProjectsByOwner lists each user's projects.
@@ -86,12 +86,12 @@ func projectLists[K model.ID](
 func (r Reader) ProjectCountsByCompany(
 	ctx context.Context, companies []model.CompanyID,
 ) (map[model.CompanyID]int32, error) {
-	return countBy(ctx, companies, byColumn("company_id"), r.projects(nil)())
+	return countBy(ctx, r, companies, byColumn("company_id"), r.projects(nil)())
 }
 
 // ProjectsByIDs reads projects in any order; those not there or not visible are left out.
 func (r Reader) ProjectsByIDs(ctx context.Context, ids []model.ProjectID) ([]*model.Project, error) {
-	return byIDs[model.Project](ctx, r.projects(nil)(), ids)
+	return byIDs[model.Project](ctx, r, r.projects(nil)(), ids)
 }
 
 func (tx *Tx) lockProject(

@@ -83,7 +83,7 @@ func (r Reader) SessionsByUser(
 
 // SessionsByIDs reads live sessions in any order; those not there or not visible are left out.
 func (r Reader) SessionsByIDs(ctx context.Context, ids []model.SessionID) ([]*model.Session, error) {
-	return byIDs[model.Session](ctx, r.sessions(), ids)
+	return byIDs[model.Session](ctx, r, r.sessions(), ids)
 }
 
 // CreateSession starts a session of the transaction's viewer, and clears those of the viewer that are over.

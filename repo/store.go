@@ -20,17 +20,26 @@ import (
 
 // Store is the database of the product.
 type Store struct {
-	db    *bun.DB
-	cache atomic.Pointer[cache] // nil unless Watch is told of changes
+	db       *bun.DB
+	prepares bool
+	cache    atomic.Pointer[cache] // nil unless Watch is told of changes
 }
 
-// New makes a store over a pool. Hooks see every statement.
-func New(pool *sql.DB, hooks ...bun.QueryHook) *Store {
+// Options of a store.
+type Options struct {
+	// Prepare sends statements of a fixed shape prepared. The pool's connections must be its own, not a pooler's that changes
+	// them between transactions, and keep what was prepared (pgconn.Config.Statements).
+	Prepare bool
+	Hooks   []bun.QueryHook // see every statement
+}
+
+// New makes a store over a pool.
+func New(pool *sql.DB, options Options) *Store {
 	db := bun.NewDB(pool, pgdialect.New(), bun.WithDiscardUnknownColumns())
-	for _, hook := range hooks {
+	for _, hook := range options.Hooks {
 		db = db.WithQueryHook(hook)
 	}
-	return &Store{db: db}
+	return &Store{db: db, prepares: options.Prepare}
 }
 
 // Ping checks that the database answers.
@@ -41,13 +50,17 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Reader reads what one viewer may see. Every read goes through scope.
 type Reader struct {
-	db     bun.IDB
-	viewer model.Viewer
-	cache  *cache // nil in a transaction, which sees its own changes
+	db        bun.IDB
+	prepares  bool
+	viewer    model.Viewer
+	selection model.Selection // nil for all columns
+	cache     *cache          // nil in a transaction, which sees its own changes
 }
 
 // Reader gives the reader of this viewer.
-func (s *Store) Reader(viewer model.Viewer) Reader { return Reader{s.db, viewer, s.cache.Load()} }
+func (s *Store) Reader(viewer model.Viewer) Reader {
+	return Reader{db: s.db, prepares: s.prepares, viewer: viewer, cache: s.cache.Load()}
+}
 
 // system is the platform itself: it sees everything, and is no user.
 var system = model.Viewer{Role: model.RoleAdmin}
@@ -65,7 +78,7 @@ func (r Reader) scope(q *bun.SelectQuery, column string) *bun.SelectQuery {
 	if r.viewer.IsStaff() {
 		return q
 	}
-	return q.Where("?TableAlias.? = ?", bun.Ident(column), r.viewer.CompanyID)
+	return q.Where("?TableAlias.? = ?", bun.Ident(column), param{r.viewer.CompanyID})
 }
 
 // from selects the rows of a tenant table that the viewer may see.
@@ -85,7 +98,7 @@ func (tx *Tx) As(viewer model.Viewer) *Tx {
 	if tx.viewer != system {
 		panic("repo: As of a transaction that is not the system's")
 	}
-	return &Tx{Reader{db: tx.db, viewer: viewer}, tx.stale}
+	return &Tx{Reader{db: tx.db, prepares: tx.prepares, viewer: viewer}, tx.stale}
 }
 
 // txTriesMax bounds how often a transaction is run that PostgreSQL ended for a conflict with another one.
@@ -101,7 +114,7 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 	for try := 1; ; try++ {
 		var stale []model.GlobalID
 		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-			t := &Tx{Reader{db: tx, viewer: viewer}, &stale}
+			t := &Tx{Reader{db: tx, prepares: s.prepares, viewer: viewer}, &stale}
 			if err := t.confirmViewer(ctx); err != nil {
 				return err
 			}
@@ -174,9 +187,21 @@ func all[T any, P model.Row[T]](ctx context.Context, q *bun.SelectQuery) ([]*T, 
 	return model.Join[T, P](rows), err
 }
 
+// read runs a select of the reader, for the columns that it selects and those named, prepared where the shape is fixed.
+func read[T any](ctx context.Context, r Reader, q *bun.SelectQuery, always ...string) ([]*T, error) {
+	q, err := r.prepare(pick[T](r, q, always...))
+	if err != nil {
+		return nil, err
+	}
+	return scan[T](ctx, q)
+}
+
 // byIDs reads rows by their ids, in any order; ids that are not there or not visible are left out.
-func byIDs[T any, P model.Row[T], K model.ID](ctx context.Context, q *bun.SelectQuery, ids []K) ([]*T, error) {
-	return all[T, P](ctx, q.Where("?TableAlias.id IN (?)", bun.List(ids)))
+func byIDs[T any, P model.Row[T], K model.ID](
+	ctx context.Context, r Reader, q *bun.SelectQuery, ids []K,
+) ([]*T, error) {
+	rows, err := read[T](ctx, r, q.Where("?TableAlias.id = ANY (?::uuid[])", param{uuidArray(ids)}))
+	return model.Join[T, P](rows), err
 }
 
 // insert adds rows in one statement; defaults of the database are read back.

@@ -42,7 +42,7 @@ func (r Reader) Themes(
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, p, r.themes(f))
+	return list(ctx, r, p, r.themes(f))
 }
 
 // ThemesByCompany lists each company's themes.
@@ -78,7 +78,7 @@ func themeLists[K model.ID](
 
 // ThemesByIDs reads themes in any order; those not there or not visible are left out.
 func (r Reader) ThemesByIDs(ctx context.Context, ids []model.ThemeID) ([]*model.Theme, error) {
-	return byIDs[model.Theme](ctx, r.themes(nil)(), ids)
+	return byIDs[model.Theme](ctx, r, r.themes(nil)(), ids)
 }
 
 func (tx *Tx) lockTheme(ctx context.Context, to strength, id model.ThemeID, expected *int32) (*model.Theme, error) {

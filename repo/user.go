@@ -42,7 +42,7 @@ func (r Reader) Users(
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, p, r.users(f))
+	return list(ctx, r, p, r.users(f))
 }
 
 // UsersByCompany lists each company's users.
@@ -60,12 +60,12 @@ func (r Reader) UsersByCompany(
 func (r Reader) UserCountsByCompany(
 	ctx context.Context, companies []model.CompanyID,
 ) (map[model.CompanyID]int32, error) {
-	return countBy(ctx, companies, byColumn("company_id"), r.users(nil)())
+	return countBy(ctx, r, companies, byColumn("company_id"), r.users(nil)())
 }
 
 // UsersByIDs reads users in any order; those not there or not visible are left out.
 func (r Reader) UsersByIDs(ctx context.Context, ids []model.UserID) ([]*model.User, error) {
-	return byIDs[model.User](ctx, r.users(nil)(), ids)
+	return byIDs[model.User](ctx, r, r.users(nil)(), ids)
 }
 
 // Me reads the viewer's own row.
@@ -85,14 +85,14 @@ func (r Reader) Me(ctx context.Context) (*model.User, error) {
 
 // UserByEmail finds a user by the whole address, whatever its case.
 func (r Reader) UserByEmail(ctx context.Context, email string) (*model.User, error) {
-	users, err := all[model.User](ctx, r.users(nil)().Where("lower(?TableAlias.email) = lower(?)", email))
+	users, err := read[model.User](ctx, r, r.users(nil)().Where("lower(?TableAlias.email) = lower(?)", param{email}))
 	if err != nil {
 		return nil, err
 	}
 	if len(users) == 0 {
 		return nil, fault.Missing("user")
 	}
-	return users[0], nil
+	return model.Join(users)[0], nil
 }
 
 func (tx *Tx) lockUser(

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"dossier/internal/pgconn"
 	"dossier/internal/pgdev"
 	"dossier/internal/telemetry"
@@ -168,7 +170,7 @@ func clone(t testing.TB, migrated bool) *DB {
 	if _, err := s.pool.ExecContext(t.Context(), statement); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
-	pool, err := pgconn.Open(pgconn.Config{URL: s.urlOf(name), PoolMax: poolMax, PoolIdle: time.Minute})
+	pool, err := pgconn.Open(pgconn.Config{URL: s.urlOf(name), PoolMax: poolMax, PoolIdle: time.Minute, Statements: pgconn.StatementsDefault})
 	if err != nil {
 		t.Fatalf("open database: %v", err)
 	}
@@ -179,5 +181,6 @@ func clone(t testing.TB, migrated bool) *DB {
 		}
 	})
 	recorder := &Recorder{}
-	return &DB{Store: repo.New(pool, recorder, telemetry.StatementHook{}), Pool: pool, URL: s.urlOf(name), SQL: recorder}
+	store := repo.New(pool, repo.Options{Prepare: true, Hooks: []bun.QueryHook{recorder, telemetry.StatementHook{}}})
+	return &DB{Store: store, Pool: pool, URL: s.urlOf(name), SQL: recorder}
 }

@@ -1,0 +1,137 @@
+package repo_test
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"testing"
+	"time"
+
+	"dossier/internal/pgconn"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// preparing is a store over one connection, which keeps what it prepares.
+type preparing struct {
+	*repo.Store
+	pool *sql.DB
+}
+
+func newPreparing(t testing.TB, url string) preparing {
+	t.Helper()
+	pool := must[*sql.DB](t)(pgconn.Open(pgconn.Config{URL: url, PoolMax: 1, Statements: 10_000}))
+	t.Cleanup(func() { _ = pool.Close() })
+	return preparing{repo.New(pool, repo.Options{Prepare: true}), pool}
+}
+
+// preparedStatement is one that the connection keeps.
+type preparedStatement struct {
+	name, text string
+	parameters int
+}
+
+func (p preparing) statements(t testing.TB) (all []preparedStatement) {
+	t.Helper()
+	rows := must[*sql.Rows](t)(p.pool.QueryContext(t.Context(),
+		"SELECT name, statement, cardinality(parameter_types) FROM pg_prepared_statements ORDER BY statement"))
+	defer rows.Close()
+	for rows.Next() {
+		var s preparedStatement
+		if err := rows.Scan(&s.name, &s.text, &s.parameters); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// What is read by keys, a page, its total and its counts is prepared once, whatever the values.
+func TestShapesArePreparedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := newPreparing(t, w.URL)
+	size := int32(2)
+	byTime := model.ProjectOrder{Field: model.ProjectsByCreatedAt, Direction: model.Descending}
+	read := func(owner *model.User) {
+		t.Helper()
+		r, ctx := p.Reader(viewer(owner)), t.Context()
+		must[[]*model.User](t)(r.UsersByIDs(ctx, []model.UserID{owner.ID, w.manager.ID}))
+		must[[]*model.User](t)(r.UsersByIDs(ctx, []model.UserID{owner.ID}))
+		must[*model.User](t)(r.UserByEmail(ctx, owner.Email))
+		filter := &model.ProjectFilter{OwnerID: &owner.ID}
+		page := must[*model.ProjectConnection](t)(r.Projects(ctx, model.PageArgs{First: &size}, filter, byTime))
+		must[int32](t)(page.TotalCount(ctx))
+		must[*model.ProjectConnection](t)(r.Projects(ctx, model.PageArgs{First: &size, After: page.PageInfo().EndCursor}, filter, byTime))
+		lists := must[map[model.UserID]*model.ProjectConnection](t)(
+			r.ProjectsByOwner(ctx, []model.UserID{owner.ID, w.manager.ID}, model.PageArgs{First: &size}, nil, byTime))
+		must[int32](t)(lists[owner.ID].TotalCount(ctx))
+	}
+	w.Projects(t, w.member, 3)
+	w.Projects(t, w.manager, 3)
+	read(w.manager)
+	want := p.statements(t)
+	if len(want) != 7 {
+		t.Errorf("%d statements are prepared, want 7: %v", len(want), want)
+	}
+	read(w.member)
+	if got := p.statements(t); len(got) != len(want) {
+		t.Errorf("%d statements are prepared after other values, want %d: %v", len(got), len(want), got)
+	}
+}
+
+// A prepared statement is planned once for all values: what is searched for, times and lists of values decide too much.
+func TestSearchesAreNotPrepared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := newPreparing(t, w.URL)
+	theme := must[*model.Theme](t)(inTx(t, w, w.manager, func(ctx context.Context, tx *repo.Tx) (*model.Theme, error) {
+		return tx.CreateTheme(ctx, model.CreateThemeInput{Name: "Theme"})
+	}))
+	text, now := "a", time.Now()
+	r, ctx := p.Reader(viewer(w.manager)), t.Context()
+	byName := model.DocumentOrder{Field: model.DocumentsByName, Direction: model.Ascending}
+	for _, filter := range []*model.DocumentFilter{
+		{Search: &text}, {ThemeID: &theme.ID}, {CreatedAt: &model.TimeRange{From: &now}}, {UpdatedAt: &model.TimeRange{Until: &now}},
+		{Status: []model.DocumentStatus{model.DocumentReady}}, {OwnerID: &w.member.ID, Search: &text},
+	} {
+		page := must[*model.DocumentConnection](t)(r.Documents(ctx, model.PageArgs{}, filter, byName))
+		must[int32](t)(page.TotalCount(ctx))
+		must[map[model.UserID]*model.DocumentConnection](t)(
+			r.DocumentsByOwner(ctx, []model.UserID{w.member.ID}, model.PageArgs{}, filter, byName))
+	}
+	for _, s := range p.statements(t) {
+		t.Errorf("prepared: %s", s.text)
+	}
+}
+
+// Once a statement was prepared and sent a few times, PostgreSQL may take a plan that is made for any values: that one, too,
+// reads a page from the index of its order.
+func (w planWorld) checkGenericPlans(t *testing.T) {
+	p := newPreparing(t, w.URL)
+	for _, viewer := range []model.Viewer{w.admin, w.small} {
+		for _, l := range w.everyList() {
+			for _, page := range l.pages() {
+				for _, direction := range []model.OrderDirection{model.Ascending, model.Descending} {
+					if err := l.read(t.Context(), p.Reader(viewer), page, direction); err != nil {
+						t.Fatalf("%s: %v", l.name, err)
+					}
+				}
+			}
+		}
+	}
+	if _, err := p.pool.ExecContext(t.Context(), "SET plan_cache_mode = force_generic_plan"); err != nil {
+		t.Fatal(err)
+	}
+	statements := p.statements(t)
+	if len(statements) < 300 {
+		t.Errorf("only %d statements are prepared", len(statements))
+	}
+	for _, s := range statements {
+		values := strings.TrimSuffix(strings.Repeat("NULL, ", s.parameters), ", ")
+		plan := explain(t, p.pool, `EXECUTE "`+s.name+`"(`+values+`)`)
+		if strings.Contains(plan, "Seq Scan") || sorted(plan) > sortedMax {
+			t.Errorf("%s\n%s", s.text, plan)
+		}
+	}
+}
