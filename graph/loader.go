@@ -18,7 +18,7 @@ import (
 
 // A loader never waits. A dataloader usually guesses by a timer when all keys of a level have been asked for; here a row
 // knows the rows that came with it (model.Batch), and so all keys of its level. The first field that is asked of any of
-// them queues every key, the dataloader's batch is full at once, and the other rows find their value in its cache. So
+// them queues every key, the dataloader's batch is full at once, and the other rows wait for the same batch. So
 // the number of statements depends on the query alone, however many rows or clients there are.
 //
 // Loaders live in the batch of the rows they load for, and end with it. Rows that a mutation returns are a new batch:
@@ -39,14 +39,14 @@ func (f *one[P, K, T]) load(ctx context.Context, reading reading, row *P) (*T, e
 		return nil, nil
 	}
 	batch := batchOf(row)
-	loader := batch.Memo(f, func() any {
-		return newLoader(ctx, f.name, len(batch.Rows), keysOf(batch.Rows, f.key),
+	loading := batch.Memo(f, func() any {
+		return startLoading(ctx, f.name, len(batch.Rows), keysOf(batch.Rows, f.key),
 			func(ctx context.Context, keys []K) (map[K]*T, error) {
 				found, err := f.read(reading.as(ctx), ctx, keys)
 				return index(found, f.id), err
 			})
 	})
-	return loader.(*dataloader.Loader[K, *T]).Load(ctx, *key)()
+	return loading.(map[K]dataloader.Thunk[*T])[*key]()
 }
 
 // many is a field that leads from each row to something of its own, a page of a list or a count, such as
@@ -64,14 +64,14 @@ func (f *many[P, K, V]) load(
 	// A field of the query's text has one set of arguments: together with the relation it tells the loads apart.
 	type memoKey struct{ relation, field any }
 	field := graphql.GetFieldContext(ctx).Field.Field
-	loader := batch.Memo(memoKey{f, field}, func() any {
+	loading := batch.Memo(memoKey{f, field}, func() any {
 		key := func(row *P) *K {
 			k := f.key(row)
 			return &k
 		}
-		return newLoader(ctx, f.name, len(batch.Rows), keysOf(batch.Rows, key), read)
+		return startLoading(ctx, f.name, len(batch.Rows), keysOf(batch.Rows, key), read)
 	})
-	return loader.(*dataloader.Loader[K, V]).Load(ctx, f.key(row))()
+	return loading.(map[K]dataloader.Thunk[V])[f.key(row)]()
 }
 
 // batchOf gives the rows that came with this one.
@@ -103,11 +103,13 @@ func required[T any](value T, err error) (T, error) {
 // loaderWaitMax is never waited for: the batch is full before. The dataloader wants a number.
 const loaderWaitMax = time.Minute
 
-// newLoader makes a dataloader for exactly these distinct keys of so many parents and queues all of them, which dispatches
-// the batch. The batch's context ends with the operation's: gqlgen derives the contexts of fields by adding values only.
-func newLoader[K comparable, V any](
+// startLoading makes a dataloader for exactly these distinct keys of so many parents and queues all of them, which dispatches
+// the batch; each key's thunk waits for it. To ask the dataloader again for each row would make a request and a channel
+// for each, only to find the thunk in its cache. The batch's context ends with the operation's: gqlgen derives the contexts
+// of fields by adding values only.
+func startLoading[K comparable, V any](
 	ctx context.Context, name string, parents int, keys []K, read func(context.Context, []K) (map[K]V, error),
-) *dataloader.Loader[K, V] {
+) map[K]dataloader.Thunk[V] {
 	batch := func(_ context.Context, keys []K) (results []*dataloader.Result[V]) {
 		ctx, end := telemetry.StartBatch(ctx, cmp.Or(fieldName(ctx), name), parents, len(keys))
 		found, err := readSafely(ctx, name, keys, read)
@@ -121,11 +123,13 @@ func newLoader[K comparable, V any](
 	loader := dataloader.NewBatchedLoader(batch,
 		dataloader.WithBatchCapacity[K, V](len(keys)),
 		dataloader.WithInputCapacity[K, V](len(keys)),
+		dataloader.WithCache[K, V](&dataloader.NoCache[K, V]{}), // the thunks are kept here
 		dataloader.WithWait[K, V](loaderWaitMax))
+	thunks := make(map[K]dataloader.Thunk[V], len(keys))
 	for _, key := range keys {
-		loader.Load(ctx, key)
+		thunks[key] = loader.Load(ctx, key)
 	}
-	return loader
+	return thunks
 }
 
 // resultOf puts a value in its key's place. A row that is not there is NOT_FOUND; a count or page that is not there is zero.
@@ -140,8 +144,7 @@ func resultOf[K comparable, V any](name string, found map[K]V, key K, err error)
 	return &dataloader.Result[V]{Data: value}
 }
 
-// readSafely turns a panic into an error. The dataloader's own recovery would take the keys out of its cache, and then
-// the next load would wait for a batch that never gets full.
+// readSafely turns a panic into an error, which the rows share as they would any other.
 func readSafely[K comparable, V any](
 	ctx context.Context, name string, keys []K, read func(context.Context, []K) (map[K]V, error),
 ) (found map[K]V, err error) {

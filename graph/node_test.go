@@ -82,6 +82,17 @@ func BenchmarkNested(b *testing.B) {
 	}
 }
 
+// BenchmarkPoint reads a user and its company, over HTTP, with a session.
+func BenchmarkPoint(b *testing.B) {
+	w := newWorld(b)
+	client := w.As(b, w.admin)
+	b.ReportAllocs()
+	defer reportCPU(b)()
+	for b.Loop() {
+		client.Query(b, `query($id: ID!) { user(id: $id) { id name email company { id name } } }`, "id", w.member.ID)
+	}
+}
+
 // reportCPU adds the processor time that this process, client included, takes for each operation: on a busy machine it is
 // steadier than the clock.
 func reportCPU(b *testing.B) func() {

@@ -34,13 +34,13 @@ func (b *Batch[T]) Memo(key any, make func() any) any {
 // Batched is embedded by every row that GraphQL shows; it ties the row to its batch.
 type Batched[T any] struct {
 	// Parent is the row of a nested list's parent, where one was read for many parents.
-	Parent uuid.UUID `bun:"parent_id,scanonly"`
+	Parent parentID `bun:"parent_id,scanonly"`
 
 	batch *Batch[T]
 }
 
 // ParentID is Parent, for code that knows a row by its interface only.
-func (b *Batched[T]) ParentID() uuid.UUID { return b.Parent }
+func (b *Batched[T]) ParentID() uuid.UUID { return uuid.UUID(b.Parent) }
 
 // JoinBatch ties the row to a batch; Join does so for all rows of one.
 func (b *Batched[T]) JoinBatch(batch *Batch[T]) { b.batch = batch }
@@ -64,3 +64,9 @@ func Join[T any, P Row[T]](rows []*T) []*T {
 	}
 	return rows
 }
+
+// parentID is read as every id is.
+type parentID [16]byte
+
+// Scan reads a uuid.
+func (id *parentID) Scan(src any) error { return scanID(src, id) }

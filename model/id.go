@@ -68,8 +68,11 @@ func NewID[T ID]() T { return T(uuid.Must(uuid.NewV7())) }
 
 func formatID(prefix string, id [16]byte) string { return prefix + "_" + base32.Encode(id) }
 
+// marshalID writes piece by piece: answers are made of ids, and w is a buffer.
 func marshalID(w io.Writer, prefix string, id [16]byte) {
-	_, _ = io.WriteString(w, `"`+formatID(prefix, id)+`"`)
+	for _, piece := range [...]string{`"`, prefix, "_", base32.Encode(id), `"`} {
+		_, _ = io.WriteString(w, piece)
+	}
 }
 
 func unmarshalID[T ID](v any, id *T) error {
@@ -85,9 +88,15 @@ func unmarshalID[T ID](v any, id *T) error {
 // idValue sends the id as text: PostgreSQL reads it as uuid, where a byte slice would be bytea.
 func idValue(id [16]byte) (driver.Value, error) { return uuid.UUID(id).String(), nil }
 
-func scanID[T ID](src any, id *T) error {
+// scanID reads the text that pgdriver has for a uuid. uuid's own Scan makes a string of it first.
+func scanID[T ~[16]byte](src any, id *T) error {
 	var parsed uuid.UUID
-	err := parsed.Scan(src)
+	var err error
+	if text, ok := src.([]byte); ok {
+		parsed, err = uuid.ParseBytes(text)
+	} else {
+		err = parsed.Scan(src)
+	}
 	*id = T(parsed)
 	return err
 }

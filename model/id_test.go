@@ -69,18 +69,30 @@ func TestDomains(t *testing.T) {
 }
 
 func BenchmarkID(b *testing.B) {
-	id := NewID[ProjectID]()
+	id := NewID[DocumentID]()
 	text := id.String()
-	b.Run("format", func(b *testing.B) {
+	b.Run("marshal", func(b *testing.B) {
 		b.ReportAllocs()
+		var answer bytes.Buffer
 		for b.Loop() {
-			_ = id.String()
+			answer.Reset()
+			id.MarshalGQL(&answer)
 		}
 	})
 	b.Run("parse", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := ParseGlobalID(text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("scan", func(b *testing.B) {
+		b.ReportAllocs()
+		column := []byte(uuid.UUID(id).String()) // as pgdriver has it
+		var scanned DocumentID
+		for b.Loop() {
+			if err := scanned.Scan(column); err != nil {
 				b.Fatal(err)
 			}
 		}

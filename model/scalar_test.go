@@ -42,3 +42,13 @@ func TestTimes(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkTime(b *testing.B) {
+	at := time.Date(2026, 11, 26, 1, 2, 3, 456789000, time.UTC)
+	b.ReportAllocs()
+	var answer bytes.Buffer
+	for b.Loop() {
+		answer.Reset()
+		MarshalTime(at).MarshalGQL(&answer)
+	}
+}

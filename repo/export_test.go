@@ -56,3 +56,9 @@ func CursorOf(row, field any) string {
 	}
 	panic("no list is sorted by that")
 }
+
+// DecodeCursor reads a cursor of users in the order by this field.
+func DecodeCursor(cursor string, field model.UserOrderField) error {
+	_, err := userOrders[field].decode("after", &cursor)
+	return err
+}

@@ -5,11 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"dossier/internal/fault"
 	"dossier/model"
+	"dossier/repo"
 )
 
 func names(page *model.ProjectConnection) []string {
@@ -195,5 +198,51 @@ func TestNestedPages(t *testing.T) {
 		w.reader(w.member).DocumentsByProject(t.Context(), ids[1:2], args, nil, newestDocs))[projects[0].ID]
 	if len(rest.Nodes) != 2 || rest.PageInfo().HasNextPage {
 		t.Errorf("the second page has %d rows", len(rest.Nodes))
+	}
+}
+
+func BenchmarkCursor(b *testing.B) {
+	user := &model.User{ID: model.NewID[model.UserID](), CreatedAt: time.Now(), Name: "Ada Admin"}
+	for name, field := range map[string]model.UserOrderField{"time": model.UsersByCreatedAt, "text": model.UsersByName} {
+		cursor := repo.CursorOf(user, field)
+		b.Run("encode "+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				repo.CursorOf(user, field)
+			}
+		})
+		b.Run("decode "+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := repo.DecodeCursor(cursor, field); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkScan reads 1,000 documents: all columns, and those that a list shows.
+func BenchmarkScan(b *testing.B) {
+	w := newWorld(b)
+	for range 10 {
+		w.Documents(b, w.member, nil, 100)
+	}
+	ids := make([]model.DocumentID, 0, 1000)
+	for _, text := range must[[]string](b)(query(w.DB, "SELECT id::text FROM documents")) {
+		ids = append(ids, model.DocumentID(uuid.MustParse(text)))
+	}
+	few := model.Selection{}
+	for _, field := range []string{"id", "name", "status", "updatedAt"} {
+		few.Add("Document", field)
+	}
+	for name, selection := range map[string]model.Selection{"all columns": nil, "selected columns": few} {
+		b.Run(name, func(b *testing.B) {
+			reader := w.reader(w.admin).Selecting(selection)
+			b.ReportAllocs()
+			for b.Loop() {
+				must[[]*model.Document](b)(reader.DocumentsByIDs(b.Context(), ids))
+			}
+		})
 	}
 }
