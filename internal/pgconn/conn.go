@@ -29,6 +29,8 @@ type conn struct {
 	broken bool
 	// failed: the server answered a statement with an error since BeginTx.
 	failed bool
+	begun  beginState
+	begin  string // BEGIN with the options of the transaction
 	live   *liveness
 	heard  int64 // when the server was heard last
 }
@@ -64,6 +66,9 @@ func (c *conn) enter(ctx context.Context) (guard, error) {
 	if !c.IsValid() {
 		return guard{}, driver.ErrBadConn // nothing was sent: database/sql takes another
 	}
+	if c.begun == beginFailed {
+		return guard{}, ErrRolledBack
+	}
 	if ctx.Done() == nil {
 		return guard{}, nil
 	}
@@ -78,11 +83,13 @@ func (c *conn) leave(g guard, err error) error {
 		c.abandon()
 	}
 	if err == nil {
+		c.opened(true)
 		c.heard = c.live.now()
 		return nil
 	}
 	var pgErr pgdriver.Error
 	if errors.As(err, &pgErr) {
+		c.opened(false)
 		c.failed, c.heard = true, c.live.now()
 		if fatal(pgErr) {
 			c.abandon()
@@ -122,7 +129,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, err
 	}
-	inner, err := c.inner.QueryContext(context.Background(), query, nil)
+	inner, err := c.inner.QueryContext(context.Background(), c.opening(query), nil)
 	if err != nil {
 		return nil, c.leave(g, err)
 	}
@@ -142,7 +149,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.inner.ExecContext(context.Background(), query, nil)
+	res, err := c.inner.ExecContext(context.Background(), c.opening(query), nil)
 	if err := c.leave(g, err); err != nil {
 		return nil, err
 	}
@@ -156,6 +163,9 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	if err := checkQuery(query); err != nil {
+		return nil, err
+	}
+	if err := c.beginAlone(ctx); err != nil {
 		return nil, err
 	}
 	g, err := c.enter(ctx)
