@@ -89,21 +89,18 @@ func (tx *Tx) ReactivateUser(ctx context.Context, in model.ReactivateUserInput) 
 func (tx *Tx) setDeactivated(ctx context.Context, action model.AuditAction, user *model.User, at *time.Time) error {
 	var c changes
 	setNull(&c, "deactivated_at", &user.DeactivatedAt, at)
-	if _, err := tx.endSessions(ctx, user.ID, model.SessionID{}); err != nil {
-		return wrap(err, "end sessions of", user.ID)
-	}
-	return tx.saveAccess(ctx, action, user, c)
+	return tx.saveAccess(ctx, action, user, c, tx.endSessions(user.ID, model.SessionID{}))
 }
 
-// saveAccess writes what changed of a user's access, if anything did.
-func (tx *Tx) saveAccess(ctx context.Context, action model.AuditAction, user *model.User, c changes) error {
+// saveAccess writes what changed of a user's access, if anything did, with what goes along.
+func (tx *Tx) saveAccess(
+	ctx context.Context, action model.AuditAction, user *model.User, c changes, also ...bun.Query,
+) error {
 	if len(c.columns) == 0 {
 		return nil
 	}
-	if err := save(ctx, tx, user, &user.Version, c); err != nil {
-		return wrap(err, "save access of", user.ID)
-	}
-	return tx.record(ctx, action, entry{user.AuditSubject(), c.details})
+	also = append(also, tx.recorded(action, entry{user.AuditSubject(), c.details})...)
+	return wrap(save(ctx, tx, user, &user.Version, c, also), "save access of", user.ID)
 }
 
 // blameUser puts the blame for a missing user on the input's userId.

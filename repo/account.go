@@ -43,14 +43,10 @@ func (tx *Tx) LinkAccount(ctx context.Context, account model.LinkedAccount) (*mo
 	if err := tx.mayChangeUser(user); err != nil {
 		return nil, err
 	}
-	if err := tx.endInvitation(ctx, user.ID); err != nil {
-		return nil, wrap(err, "link account of", account.UserID)
-	}
 	account.ID = model.NewID[model.AccountID]()
-	if _, err := tx.db.NewInsert().Model(&account).Returning("created_at, updated_at").Exec(ctx); err != nil {
-		return nil, wrap(err, "link account of", account.UserID)
-	}
-	return &account.Account, tx.record(ctx, model.AccountLinked, accountEntry(&account.Account, user))
+	also := append(tx.recorded(model.AccountLinked, accountEntry(&account.Account, user)), tx.endInvitation(user.ID))
+	_, err = with(tx.db.NewInsert().Model(&account).Returning("created_at, updated_at"), also).Exec(ctx)
+	return &account.Account, wrap(err, "link account of", account.UserID)
 }
 
 // UnlinkAccount removes an account link, unless the user could not sign in without it. The user's row is locked first: of
@@ -80,10 +76,8 @@ func (tx *Tx) UnlinkAccount(ctx context.Context, in model.UnlinkAccountInput) er
 		return fault.New(fault.Conflict, "The user could not sign in any more: there is no password and no other account.").
 			At("id")
 	}
-	if err := remove(ctx, tx, accounts[0]); err != nil {
-		return wrap(err, "unlink account", in.ID)
-	}
-	return tx.record(ctx, model.AccountUnlinked, accountEntry(accounts[0], user))
+	err = remove(ctx, tx, accounts[0], tx.recorded(model.AccountUnlinked, accountEntry(accounts[0], user)))
+	return wrap(err, "unlink account", in.ID)
 }
 
 func accountEntry(account *model.Account, user *model.User) entry {

@@ -2,8 +2,10 @@ package repo
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,24 +97,67 @@ func fieldName(column string) string {
 
 // save writes the changed columns of a locked row, as its next version. Its time is the clock's, not the transaction's,
 // which may have waited for the lock and would set the time back.
-func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes) error {
+func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes, also along) error {
 	*version++
 	tx.outdate(row)
-	_, err := tx.db.NewUpdate().Model(row).Column(append(c.columns, "version", "updated_at")...).
-		Value("updated_at", "clock_timestamp()").WherePK().Returning("updated_at").Exec(ctx)
+	q := tx.db.NewUpdate().Model(row).Column(append(c.columns, "version", "updated_at")...).
+		Value("updated_at", "clock_timestamp()").WherePK().Returning("updated_at")
+	changed, err := count(with(q, also).Exec(ctx))
+	return wantRows(1, changed, err)
+}
+
+// insert adds rows in one statement; defaults of the database are read back.
+func insert[T any, P model.Row[T]](ctx context.Context, tx *Tx, also along, rows ...*T) error {
+	want := len(rows)
+	added, err := count(with(tx.db.NewInsert().Model(&rows).Returning("*"), also).Exec(ctx))
+	model.Join[T, P](rows)
+	return wantRows(want, added, err)
+}
+
+// remove deletes a row by its primary key.
+func remove[T any](ctx context.Context, tx *Tx, row *T, also along) error {
+	tx.outdate(row)
+	changed, err := count(with(tx.db.NewDelete().Model(row).WherePK(), also).Exec(ctx))
+	return wantRows(1, changed, err)
+}
+
+// wantRows fails a statement that changed another number of rows than it was to: nothing that went along with it may tell
+// of a change that did not happen.
+func wantRows(want int, changed int32, err error) error {
+	if err == nil && changed != int32(want) {
+		return fmt.Errorf("%d rows changed, not %d", changed, want)
+	}
 	return err
 }
 
-// changeAll gives a column another value in all rows that have this one, as their next version, and counts them.
-func changeAll[T any](ctx context.Context, tx *Tx, column string, from, to any) (int32, error) {
-	result, err := tx.db.NewUpdate().Model((*T)(nil)).
+// along are statements that a write takes along, which saves their round trips. All are done together or none is; they do
+// not see one another's changes, and come in no order.
+type along []bun.Query
+
+// with gives the write with what goes along.
+func with[Q interface {
+	With(name string, query bun.Query) Q
+}](write Q, also along) Q {
+	for i, query := range also {
+		write = write.With("also_"+strconv.Itoa(i), query)
+	}
+	return write
+}
+
+// changeAll gives a column another value in all rows that have this one, as their next version.
+func changeAll[T any](tx *Tx, column string, from, to any) *bun.UpdateQuery {
+	return tx.db.NewUpdate().Model((*T)(nil)).
 		Set("? = ?", bun.Ident(column), to).Set("version = version + 1").Set("updated_at = clock_timestamp()").
-		Where("? = ?", bun.Ident(column), from).Exec(ctx)
+		Where("? = ?", bun.Ident(column), from)
+}
+
+// count gives how many rows a statement changed.
+func count(result sql.Result, err error) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
-	count, err := result.RowsAffected()
-	return int32(count), err
+	changed, err := result.RowsAffected()
+	return int32(changed), err
 }
 
 // outdate notes that the row is not what may be cached of it any more; a session is a part of its user.
@@ -136,14 +181,15 @@ type entry struct {
 	details map[string]any
 }
 
-// record writes what the transaction did: one entry for each subject, in one statement. It is the one place for what
-// every mutation leaves behind.
-func (tx *Tx) record(ctx context.Context, action model.AuditAction, entries ...entry) error {
+// recorded is what the transaction did, to go along with its last write: one entry for each subject. It is the one place for
+// what every mutation leaves behind.
+func (tx *Tx) recorded(action model.AuditAction, entries ...entry) along {
 	rows := make([]*model.AuditEntry, len(entries))
+	audit := tx.db.NewInsert().Model(&rows).Returning("NULL")
 	for i, e := range entries {
 		details, err := json.Marshal(e.details)
 		if err != nil {
-			return fmt.Errorf("record %s: %w", action, err)
+			return along{audit.Err(fmt.Errorf("record %s: %w", action, err))}
 		}
 		if e.details == nil {
 			details = []byte("{}")
@@ -156,7 +202,12 @@ func (tx *Tx) record(ctx context.Context, action model.AuditAction, entries ...e
 			rows[i].ActorID = &tx.viewer.UserID
 		}
 	}
-	if _, err := tx.db.NewInsert().Model(&rows).Returning("NULL").Exec(ctx); err != nil {
+	return along{audit}
+}
+
+// record writes what no write could take along, as it was known only when all were done.
+func (tx *Tx) record(ctx context.Context, action model.AuditAction, entries ...entry) error {
+	if _, err := with(tx.db.NewSelect().ColumnExpr("NULL"), tx.recorded(action, entries...)).Exec(ctx); err != nil {
 		return fmt.Errorf("record %s: %w", action, err)
 	}
 	return nil

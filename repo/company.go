@@ -71,11 +71,11 @@ func (tx *Tx) lockCompany(
 // CreateCompany adds a company.
 func (tx *Tx) CreateCompany(ctx context.Context, in model.CreateCompanyInput) (*model.Company, error) {
 	company := &model.Company{ID: model.NewID[model.CompanyID](), Name: in.Name, Domain: in.Domain}
-	if err := insert(ctx, tx, company); err != nil {
+	also := tx.recorded(model.CompanyCreated, entry{company.AuditSubject(), map[string]any{"name": company.Name}})
+	if err := insert(ctx, tx, also, company); err != nil {
 		return nil, fmt.Errorf("create company: %w", err)
 	}
-	return company, tx.record(ctx, model.CompanyCreated,
-		entry{company.AuditSubject(), map[string]any{"name": company.Name}})
+	return company, nil
 }
 
 // UpdateCompany changes what the input names.
@@ -92,10 +92,9 @@ func (tx *Tx) UpdateCompany(ctx context.Context, in model.UpdateCompanyInput) (*
 	if len(c.columns) == 0 {
 		return company, nil
 	}
-	if err := save(ctx, tx, company, &company.Version, c); err != nil {
-		return nil, wrap(err, "update company", in.ID)
-	}
-	return company, tx.record(ctx, model.CompanyUpdated, entry{company.AuditSubject(), c.details})
+	err = save(ctx, tx, company, &company.Version, c,
+		tx.recorded(model.CompanyUpdated, entry{company.AuditSubject(), c.details}))
+	return company, wrap(err, "update company", in.ID)
 }
 
 // DeleteCompany removes a company that nothing belongs to any more.
@@ -119,8 +118,7 @@ func (tx *Tx) DeleteCompany(ctx context.Context, in model.DeleteCompanyInput) er
 		return fault.New(fault.Conflict, "The company is not empty: it has %d users, %d projects, %d documents, %d themes and %d conversations.",
 			left.Users, left.Projects, left.Documents, left.Themes, left.Conversations).At("id")
 	}
-	if err := remove(ctx, tx, company); err != nil {
-		return wrap(err, "delete company", in.ID)
-	}
-	return tx.record(ctx, model.CompanyDeleted, entry{company.AuditSubject(), map[string]any{"name": company.Name}})
+	err = remove(ctx, tx, company,
+		tx.recorded(model.CompanyDeleted, entry{company.AuditSubject(), map[string]any{"name": company.Name}}))
+	return wrap(err, "delete company", in.ID)
 }

@@ -106,11 +106,12 @@ func (tx *Tx) CreateConversation(ctx context.Context, in model.CreateConversatio
 		ProjectID: in.ProjectID, // its foreign key keeps it in the company
 		Title:     in.Title, ContainerName: in.ContainerName, BlobName: in.BlobName,
 	}
-	if err := insert(ctx, tx, conversation); err != nil {
+	also := tx.recorded(model.ConversationCreated,
+		entry{conversation.AuditSubject(), map[string]any{"title": conversation.Title}})
+	if err := insert(ctx, tx, also, conversation); err != nil {
 		return nil, fmt.Errorf("create conversation: %w", err)
 	}
-	return conversation, tx.record(ctx, model.ConversationCreated,
-		entry{conversation.AuditSubject(), map[string]any{"title": conversation.Title}})
+	return conversation, nil
 }
 
 // UpdateConversation changes what the input names.
@@ -127,10 +128,9 @@ func (tx *Tx) UpdateConversation(ctx context.Context, in model.UpdateConversatio
 	if len(c.columns) == 0 {
 		return conversation, nil
 	}
-	if err := save(ctx, tx, conversation, &conversation.Version, c); err != nil {
-		return nil, wrap(err, "update conversation", in.ID)
-	}
-	return conversation, tx.record(ctx, model.ConversationUpdated, entry{conversation.AuditSubject(), c.details})
+	err = save(ctx, tx, conversation, &conversation.Version, c,
+		tx.recorded(model.ConversationUpdated, entry{conversation.AuditSubject(), c.details}))
+	return conversation, wrap(err, "update conversation", in.ID)
 }
 
 // DeleteConversation removes a conversation.
@@ -139,9 +139,7 @@ func (tx *Tx) DeleteConversation(ctx context.Context, in model.DeleteConversatio
 	if err != nil {
 		return wrap(err, "delete conversation", in.ID)
 	}
-	if err := remove(ctx, tx, conversation); err != nil {
-		return wrap(err, "delete conversation", in.ID)
-	}
-	return tx.record(ctx, model.ConversationDeleted,
-		entry{conversation.AuditSubject(), map[string]any{"title": conversation.Title}})
+	err = remove(ctx, tx, conversation, tx.recorded(model.ConversationDeleted,
+		entry{conversation.AuditSubject(), map[string]any{"title": conversation.Title}}))
+	return wrap(err, "delete conversation", in.ID)
 }

@@ -176,10 +176,11 @@ func (tx *Tx) CreateDocuments(ctx context.Context, in []model.DocumentInput) ([]
 	if err := faults.OrNil(); err != nil {
 		return nil, err
 	}
-	if err := insert(ctx, tx, documents...); err != nil {
+	also := tx.recorded(model.DocumentCreated, entries...)
+	if err := insert(ctx, tx, also, documents...); err != nil {
 		return nil, fmt.Errorf("create documents: %w", err)
 	}
-	return documents, tx.record(ctx, model.DocumentCreated, entries...)
+	return documents, nil
 }
 
 // CreateDocument adds one document.
@@ -290,10 +291,9 @@ func (tx *Tx) UpdateDocument(ctx context.Context, in model.UpdateDocumentInput) 
 	if len(c.columns) == 0 {
 		return document, nil
 	}
-	if err := save(ctx, tx, document, &document.Version, c); err != nil {
-		return nil, wrap(err, "update document", in.ID)
-	}
-	return document, tx.record(ctx, model.DocumentUpdated, entry{document.AuditSubject(), c.details})
+	err = save(ctx, tx, document, &document.Version, c,
+		tx.recorded(model.DocumentUpdated, entry{document.AuditSubject(), c.details}))
+	return document, wrap(err, "update document", in.ID)
 }
 
 // UpdateDocumentStatus moves the document on, where its present status allows it.
@@ -312,10 +312,9 @@ func (tx *Tx) UpdateDocumentStatus(
 	set(&c, "status", &document.Status, &in.Status)
 	setNull(&c, "error_code", &document.ErrorCode, in.ErrorCode)
 	setNull(&c, "error_message", &document.ErrorMessage, in.ErrorMessage)
-	if err := save(ctx, tx, document, &document.Version, c); err != nil {
-		return nil, wrap(err, "update document status", in.ID)
-	}
-	return document, tx.record(ctx, model.DocumentStatusChanged, entry{document.AuditSubject(), c.details})
+	err = save(ctx, tx, document, &document.Version, c,
+		tx.recorded(model.DocumentStatusChanged, entry{document.AuditSubject(), c.details}))
+	return document, wrap(err, "update document status", in.ID)
 }
 
 // DeleteDocument removes a document.
@@ -324,8 +323,7 @@ func (tx *Tx) DeleteDocument(ctx context.Context, in model.DeleteDocumentInput) 
 	if err != nil {
 		return wrap(err, "delete document", in.ID)
 	}
-	if err := remove(ctx, tx, document); err != nil {
-		return wrap(err, "delete document", in.ID)
-	}
-	return tx.record(ctx, model.DocumentDeleted, entry{document.AuditSubject(), map[string]any{"name": document.Name}})
+	err = remove(ctx, tx, document,
+		tx.recorded(model.DocumentDeleted, entry{document.AuditSubject(), map[string]any{"name": document.Name}}))
+	return wrap(err, "delete document", in.ID)
 }

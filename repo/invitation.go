@@ -49,10 +49,7 @@ func (tx *Tx) InviteUser(
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.invite(ctx, user, invitation); err != nil {
-		return nil, wrap(err, "invite user", user.ID)
-	}
-	return user, tx.record(ctx, model.UserInvited, invitationEntry(user, invitation))
+	return user, wrap(tx.invite(ctx, model.UserInvited, user, invitation), "invite user", user.ID)
 }
 
 // RenewInvitation puts a new invitation in the place of the user's, or of none, while the user has no way to sign in: by an
@@ -79,28 +76,24 @@ func (tx *Tx) RenewInvitation(
 	if linked {
 		return nil, fault.New(fault.Conflict, "The user has an account to sign in with already.").At("userId")
 	}
-	if err := tx.endInvitation(ctx, user.ID); err != nil {
+	if _, err := tx.endInvitation(user.ID).Exec(ctx); err != nil { // before the new one: a user has one
 		return nil, wrap(err, "renew invitation of", in.UserID)
 	}
-	if err := tx.invite(ctx, user, invitation); err != nil {
-		return nil, wrap(err, "renew invitation of", in.UserID)
-	}
-	return user, tx.record(ctx, model.InvitationRenewed, invitationEntry(user, invitation))
+	err = tx.invite(ctx, model.InvitationRenewed, user, invitation)
+	return user, wrap(err, "renew invitation of", in.UserID)
 }
 
-func (tx *Tx) invite(ctx context.Context, user *model.User, invitation *model.Invitation) error {
+func (tx *Tx) invite(
+	ctx context.Context, action model.AuditAction, user *model.User, invitation *model.Invitation,
+) error {
 	invitation.ID, invitation.UserID = model.NewID[model.InvitationID](), user.ID
-	_, err := tx.db.NewInsert().Model(invitation).Returning("NULL").Exec(ctx)
+	_, err := with(tx.db.NewInsert().Model(invitation).Returning("NULL"), tx.recorded(action,
+		entry{user.AuditSubject(), map[string]any{"expires": timeText(invitation.ExpiresAt)}})).Exec(ctx)
 	return err
 }
 
-func (tx *Tx) endInvitation(ctx context.Context, user model.UserID) error {
-	_, err := tx.db.NewDelete().Model((*model.Invitation)(nil)).Where("user_id = ?", user).Exec(ctx)
-	return err
-}
-
-func invitationEntry(user *model.User, invitation *model.Invitation) entry {
-	return entry{user.AuditSubject(), map[string]any{"expires": timeText(invitation.ExpiresAt)}}
+func (tx *Tx) endInvitation(user model.UserID) *bun.DeleteQuery {
+	return tx.db.NewDelete().Model((*model.Invitation)(nil)).Where("user_id = ?", user)
 }
 
 // AcceptInvitation sets the password of the transaction's viewer, whose invitation ends. The user's row is locked first:
@@ -113,20 +106,15 @@ func (tx *Tx) AcceptInvitation(ctx context.Context, tokenHash []byte, passwordHa
 	if user.DeactivatedAt != nil {
 		return nil, ErrNoInvitation
 	}
-	result, err := tx.db.NewDelete().Model((*model.Invitation)(nil)).
-		Where("user_id = ? AND token_hash = ? AND expires > now()", user.ID, tokenHash).Exec(ctx)
+	ended, err := count(tx.endInvitation(user.ID).Where("token_hash = ? AND expires > now()", tokenHash).Exec(ctx))
 	if err != nil {
 		return nil, wrap(err, "accept invitation of", user.ID)
 	}
-	switch ended, err := result.RowsAffected(); {
-	case err != nil:
-		return nil, wrap(err, "accept invitation of", user.ID)
-	case ended == 0:
+	if ended == 0 {
 		return nil, ErrNoInvitation
 	}
 	user.PasswordHash = &passwordHash
-	if err := save(ctx, tx, user, &user.Version, changes{columns: []string{"password_hash"}}); err != nil {
-		return nil, wrap(err, "accept invitation of", user.ID)
-	}
-	return user, tx.record(ctx, model.InvitationAccepted, entry{subject: user.AuditSubject()})
+	err = save(ctx, tx, user, &user.Version, changes{columns: []string{"password_hash"}},
+		tx.recorded(model.InvitationAccepted, entry{subject: user.AuditSubject()}))
+	return user, wrap(err, "accept invitation of", user.ID)
 }

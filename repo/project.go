@@ -114,11 +114,12 @@ func (tx *Tx) CreateProject(ctx context.Context, in model.CreateProjectInput) (*
 	project := &model.Project{
 		ID: model.NewID[model.ProjectID](), CompanyID: company, OwnerID: owner, Name: in.Name, ClientName: in.ClientName,
 	}
-	if err := insert(ctx, tx, project); err != nil {
+	also := tx.recorded(model.ProjectCreated,
+		entry{project.AuditSubject(), map[string]any{"name": project.Name, "clientName": project.ClientName}})
+	if err := insert(ctx, tx, also, project); err != nil {
 		return nil, fmt.Errorf("create project: %w", err)
 	}
-	return project, tx.record(ctx, model.ProjectCreated,
-		entry{project.AuditSubject(), map[string]any{"name": project.Name, "clientName": project.ClientName}})
+	return project, nil
 }
 
 // UpdateProject changes what the input names.
@@ -145,10 +146,9 @@ func (tx *Tx) UpdateProject(ctx context.Context, in model.UpdateProjectInput) (*
 	if len(c.columns) == 0 {
 		return project, nil
 	}
-	if err := save(ctx, tx, project, &project.Version, c); err != nil {
-		return nil, wrap(err, "update project", in.ID)
-	}
-	return project, tx.record(ctx, model.ProjectUpdated, entry{project.AuditSubject(), c.details})
+	err = save(ctx, tx, project, &project.Version, c,
+		tx.recorded(model.ProjectUpdated, entry{project.AuditSubject(), c.details}))
+	return project, wrap(err, "update project", in.ID)
 }
 
 // DeletedProject says what went with a project, and what stays.
@@ -164,21 +164,20 @@ func (tx *Tx) DeleteProject(ctx context.Context, in model.DeleteProjectInput) (*
 	if in.Documents == model.DeleteDocuments {
 		gone.DocumentsDeleted, err = tx.deleteDocumentsOf(ctx, project)
 	} else {
-		gone.DocumentsKept, err = changeAll[model.Document](ctx, tx, "project_id", project.ID, nil)
+		gone.DocumentsKept, err = count(changeAll[model.Document](tx, "project_id", project.ID, nil).Exec(ctx))
 	}
 	if err != nil {
 		return nil, wrap(err, "delete project", in.ID)
 	}
-	if gone.ConversationsKept, err = changeAll[model.Conversation](ctx, tx, "project_id", project.ID, nil); err != nil {
+	gone.ConversationsKept, err = count(changeAll[model.Conversation](tx, "project_id", project.ID, nil).Exec(ctx))
+	if err != nil {
 		return nil, wrap(err, "delete project", in.ID)
 	}
-	if err := remove(ctx, tx, project); err != nil {
-		return nil, wrap(err, "delete project", in.ID)
-	}
-	return &gone, tx.record(ctx, model.ProjectDeleted, entry{project.AuditSubject(), map[string]any{
+	err = remove(ctx, tx, project, tx.recorded(model.ProjectDeleted, entry{project.AuditSubject(), map[string]any{
 		"name": project.Name, "documentsDeleted": gone.DocumentsDeleted, "documentsKept": gone.DocumentsKept,
 		"conversationsKept": gone.ConversationsKept,
-	}})
+	}}))
+	return &gone, wrap(err, "delete project", in.ID)
 }
 
 // documentsDeletedMax is how many documents go with their project at once.
@@ -203,8 +202,7 @@ func (tx *Tx) deleteDocumentsOf(ctx context.Context, project *model.Project) (in
 		}
 		entries[i] = entry{document.AuditSubject(), map[string]any{"name": document.Name}}
 	}
-	if _, err := tx.db.NewDelete().Model(&documents).WherePK().Exec(ctx); err != nil {
-		return 0, err
-	}
-	return int32(len(documents)), tx.record(ctx, model.DocumentDeleted, entries...)
+	deleted, err := count(with(tx.db.NewDelete().Model(&documents).WherePK(),
+		tx.recorded(model.DocumentDeleted, entries...)).Exec(ctx))
+	return deleted, wantRows(len(documents), deleted, err)
 }

@@ -88,28 +88,24 @@ func (r Reader) SessionsByIDs(ctx context.Context, ids []model.SessionID) ([]*mo
 
 // CreateSession starts a session of the transaction's viewer, and clears those of the viewer that are over.
 func (tx *Tx) CreateSession(ctx context.Context, session *model.Session) error {
-	_, err := tx.db.NewDelete().Model((*model.Session)(nil)).
-		Where("user_id = ? AND expires <= now()", tx.viewer.UserID).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("clear sessions: %w", err)
-	}
 	session.ID, session.UserID = model.NewID[model.SessionID](), tx.viewer.UserID
-	if _, err := tx.db.NewInsert().Model(session).Exec(ctx); err != nil {
+	also := append(tx.recorded(model.UserSignedIn, entry{tx.viewerSubject(), map[string]any{"expires": timeText(session.ExpiresAt)}}),
+		tx.db.NewDelete().Model((*model.Session)(nil)).Where("user_id = ? AND expires <= now()", tx.viewer.UserID))
+	if _, err := with(tx.db.NewInsert().Model(session), also).Exec(ctx); err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}
-	return tx.record(ctx, model.UserSignedIn, entry{tx.viewerSubject(),
-		map[string]any{"expires": timeText(session.ExpiresAt)}})
+	return nil
 }
 
 // SignOut ends the session that the viewer's credential is of, and reports whether there was one.
 func (tx *Tx) SignOut(ctx context.Context) (bool, error) {
-	result, err := tx.db.NewDelete().Model((*model.Session)(nil)).
-		Where("id = ? AND user_id = ?", tx.viewer.SessionID, tx.viewer.UserID).Exec(ctx)
+	ended, err := count(tx.db.NewDelete().Model((*model.Session)(nil)).
+		Where("id = ? AND user_id = ?", tx.viewer.SessionID, tx.viewer.UserID).Exec(ctx))
 	if err != nil {
 		return false, fmt.Errorf("sign out: %w", err)
 	}
-	if ended, err := result.RowsAffected(); err != nil || ended == 0 {
-		return false, err
+	if ended == 0 {
+		return false, nil
 	}
 	tx.outdate(&model.Session{UserID: tx.viewer.UserID})
 	return true, tx.record(ctx, model.UserSignedOut, entry{subject: tx.viewerSubject()})
@@ -128,12 +124,10 @@ func (tx *Tx) EndSession(ctx context.Context, in model.EndSessionInput) error {
 	if err != nil {
 		return wrap(err, "end session", in.ID)
 	}
-	if err := remove(ctx, tx, sessions[0]); err != nil {
-		return wrap(err, "end session", in.ID)
-	}
-	return tx.record(ctx, model.SessionEnded, entry{
+	err = remove(ctx, tx, sessions[0], tx.recorded(model.SessionEnded, entry{
 		model.AuditSubject{ID: in.ID.Global(), CompanyID: company},
-		map[string]any{"userId": sessions[0].UserID.String()}})
+		map[string]any{"userId": sessions[0].UserID.String()}}))
+	return wrap(err, "end session", in.ID)
 }
 
 // EndSessions ends a user's sessions and counts them. The one that the viewer's credential is of stays if it is to be kept.
@@ -149,23 +143,18 @@ func (tx *Tx) EndSessions(ctx context.Context, in model.EndSessionsInput) (int32
 	if in.KeepCurrent {
 		kept = tx.viewer.SessionID
 	}
-	ended, err := tx.endSessions(ctx, user.ID, kept)
+	ended, err := count(tx.endSessions(user.ID, kept).Exec(ctx))
 	if err != nil || ended == 0 {
 		return 0, wrap(err, "end sessions", in.UserID)
 	}
 	return ended, tx.record(ctx, model.SessionsEnded, entry{user.AuditSubject(), map[string]any{"sessions": ended}})
 }
 
-// endSessions ends the live sessions of a user but the one to keep, and counts them.
-func (tx *Tx) endSessions(ctx context.Context, user model.UserID, kept model.SessionID) (int32, error) {
+// endSessions ends the live sessions of a user but the one to keep.
+func (tx *Tx) endSessions(user model.UserID, kept model.SessionID) *bun.DeleteQuery {
 	tx.outdate(&model.Session{UserID: user})
-	result, err := tx.db.NewDelete().Model((*model.Session)(nil)).
-		Where("user_id = ? AND id <> ? AND expires > now()", user, kept).Exec(ctx)
-	if err != nil {
-		return 0, err
-	}
-	count, err := result.RowsAffected()
-	return int32(count), err
+	return tx.db.NewDelete().Model((*model.Session)(nil)).
+		Where("user_id = ? AND id <> ? AND expires > now()", user, kept)
 }
 
 func (tx *Tx) viewerSubject() model.AuditSubject {

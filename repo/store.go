@@ -204,22 +204,6 @@ func byIDs[T any, P model.Row[T], K model.ID](
 	return model.Join[T, P](rows), err
 }
 
-// insert adds rows in one statement; defaults of the database are read back.
-func insert[T any, P model.Row[T]](ctx context.Context, tx *Tx, rows ...*T) error {
-	if _, err := tx.db.NewInsert().Model(&rows).Returning("*").Exec(ctx); err != nil {
-		return err
-	}
-	model.Join[T, P](rows)
-	return nil
-}
-
-// remove deletes a row by its primary key.
-func remove[T any](ctx context.Context, tx *Tx, row *T) error {
-	tx.outdate(row)
-	_, err := tx.db.NewDelete().Model(row).WherePK().Exec(ctx)
-	return err
-}
-
 func wrap(err error, operation string, id fmt.Stringer) error {
 	if err == nil {
 		return nil

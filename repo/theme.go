@@ -94,10 +94,11 @@ func (tx *Tx) CreateTheme(ctx context.Context, in model.CreateThemeInput) (*mode
 	theme := &model.Theme{
 		ID: model.NewID[model.ThemeID](), CompanyID: company, Name: in.Name, Description: in.Description, Color: in.Color,
 	}
-	if err := insert(ctx, tx, theme); err != nil {
+	also := tx.recorded(model.ThemeCreated, entry{theme.AuditSubject(), map[string]any{"name": theme.Name}})
+	if err := insert(ctx, tx, also, theme); err != nil {
 		return nil, fmt.Errorf("create theme: %w", err)
 	}
-	return theme, tx.record(ctx, model.ThemeCreated, entry{theme.AuditSubject(), map[string]any{"name": theme.Name}})
+	return theme, nil
 }
 
 // UpdateTheme changes what the input names.
@@ -117,10 +118,9 @@ func (tx *Tx) UpdateTheme(ctx context.Context, in model.UpdateThemeInput) (*mode
 	if len(c.columns) == 0 {
 		return theme, nil
 	}
-	if err := save(ctx, tx, theme, &theme.Version, c); err != nil {
-		return nil, wrap(err, "update theme", in.ID)
-	}
-	return theme, tx.record(ctx, model.ThemeUpdated, entry{theme.AuditSubject(), c.details})
+	err = save(ctx, tx, theme, &theme.Version, c,
+		tx.recorded(model.ThemeUpdated, entry{theme.AuditSubject(), c.details}))
+	return theme, wrap(err, "update theme", in.ID)
 }
 
 // DeleteTheme removes a theme, and tells what it was attached to.
@@ -137,11 +137,9 @@ func (tx *Tx) DeleteTheme(ctx context.Context, in model.DeleteThemeInput) (*mode
 	if err != nil {
 		return nil, wrap(err, "delete theme", in.ID)
 	}
-	if err := remove(ctx, tx, theme); err != nil { // its pairs go with it
-		return nil, wrap(err, "delete theme", in.ID)
-	}
-	return &was, tx.record(ctx, model.ThemeDeleted, entry{theme.AuditSubject(),
-		map[string]any{"name": theme.Name, "projects": was.Projects, "documents": was.Documents}})
+	err = remove(ctx, tx, theme, tx.recorded(model.ThemeDeleted, entry{theme.AuditSubject(), // its pairs go with it
+		map[string]any{"name": theme.Name, "projects": was.Projects, "documents": was.Documents}}))
+	return &was, wrap(err, "delete theme", in.ID)
 }
 
 // ThemesTagged are themes, with how much they were newly attached to or detached from.

@@ -111,11 +111,12 @@ func (tx *Tx) CreateUser(ctx context.Context, in model.CreateUserInput, password
 		ID: model.NewID[model.UserID](), CompanyID: company, Name: in.Name, Email: in.Email,
 		PasswordHash: passwordHash, Role: in.Role, Image: in.Image,
 	}
-	if err := insert(ctx, tx, user); err != nil {
+	also := tx.recorded(model.UserCreated,
+		entry{user.AuditSubject(), map[string]any{"name": user.Name, "email": user.Email, "role": user.Role}})
+	if err := insert(ctx, tx, also, user); err != nil {
 		return nil, fmt.Errorf("create user: %w", err)
 	}
-	return user, tx.record(ctx, model.UserCreated,
-		entry{user.AuditSubject(), map[string]any{"name": user.Name, "email": user.Email, "role": user.Role}})
+	return user, nil
 }
 
 // companyFor says of which company a new row is: the viewer's, or the one that an ADMIN names. Another company is, to
@@ -174,10 +175,8 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 	if len(c.columns) == 0 {
 		return user, nil
 	}
-	if err := save(ctx, tx, user, &user.Version, c); err != nil {
-		return nil, wrap(err, "update user", in.ID)
-	}
-	return user, tx.record(ctx, model.UserUpdated, entry{user.AuditSubject(), c.details})
+	err = save(ctx, tx, user, &user.Version, c, tx.recorded(model.UserUpdated, entry{user.AuditSubject(), c.details}))
+	return user, wrap(err, "update user", in.ID)
 }
 
 // DeleteUser removes a user, whose sessions end with it, and gives what the user owned to the new owner.
@@ -196,11 +195,9 @@ func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.
 	if err != nil {
 		return nil, wrap(err, "delete user", in.ID)
 	}
-	if err := remove(ctx, tx, user); err != nil {
-		return nil, wrap(err, "delete user", in.ID)
-	}
-	return reassigned, tx.record(ctx, model.UserDeleted,
-		entry{user.AuditSubject(), withOwner(map[string]any{"name": user.Name, "email": user.Email}, in.NewOwnerID, reassigned)})
+	err = remove(ctx, tx, user, tx.recorded(model.UserDeleted, entry{user.AuditSubject(),
+		withOwner(map[string]any{"name": user.Name, "email": user.Email}, in.NewOwnerID, reassigned)}))
+	return reassigned, wrap(err, "delete user", in.ID)
 }
 
 // TransferUser moves a user to another company. What the user owns stays, as the new owner's; the sessions end, and so
@@ -223,18 +220,12 @@ func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*mo
 	left := *user
 	var c changes
 	setNull(&c, "company_id", &user.CompanyID, &in.CompanyID)
-	if err := save(ctx, tx, user, &user.Version, c); err != nil {
-		return nil, nil, wrap(err, "transfer user", in.UserID)
-	}
-	if _, err := tx.endSessions(ctx, user.ID, model.SessionID{}); err != nil {
-		return nil, nil, wrap(err, "transfer user", in.UserID)
-	}
-	if err := tx.endInvitation(ctx, user.ID); err != nil {
-		return nil, nil, wrap(err, "transfer user", in.UserID)
-	}
 	// Neither company learns of the other: what stayed is the old one's to know.
-	return user, reassigned, tx.record(ctx, model.UserTransferred,
-		entry{left.AuditSubject(), withOwner(map[string]any{}, in.NewOwnerID, reassigned)}, entry{subject: user.AuditSubject()})
+	also := append(tx.recorded(model.UserTransferred,
+		entry{left.AuditSubject(), withOwner(map[string]any{}, in.NewOwnerID, reassigned)}, entry{subject: user.AuditSubject()}),
+		tx.endSessions(user.ID, model.SessionID{}), tx.endInvitation(user.ID))
+	err = save(ctx, tx, user, &user.Version, c, also)
+	return user, reassigned, wrap(err, "transfer user", in.UserID)
 }
 
 func withOwner(details map[string]any, newOwner *model.UserID, reassigned *model.Reassigned) map[string]any {
@@ -251,23 +242,26 @@ func (tx *Tx) reassign(ctx context.Context, user *model.User, newOwner *model.Us
 	if newOwner == nil {
 		return &model.Reassigned{}, tx.ownsNothing(ctx, user.ID)
 	}
-	heirs, err := all[model.User](ctx, tx.users(nil)().
-		Where("?TableAlias.id = ? AND ?TableAlias.company_id = ?", *newOwner, user.CompanyID).For("KEY SHARE"))
-	if err != nil {
-		return nil, err
+	ifHeir := func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Where("EXISTS (SELECT FROM heir)").Returning("id") }
+	var done struct {
+		model.Reassigned
+		Heir bool
 	}
-	if len(heirs) == 0 {
-		return nil, fault.New(fault.BadReference, "There is no such user in the company.").At("newOwnerId")
+	err := tx.db.NewSelect().
+		With("heir", tx.users(nil)().Column("id").
+			Where("?TableAlias.id = ? AND ?TableAlias.company_id = ?", *newOwner, user.CompanyID).For("KEY SHARE")).
+		With("given_projects", ifHeir(changeAll[model.Project](tx, "owner_id", user.ID, *newOwner))).
+		With("given_documents", ifHeir(changeAll[model.Document](tx, "owner_id", user.ID, *newOwner))).
+		With("given_conversations", ifHeir(changeAll[model.Conversation](tx, "owner_id", user.ID, *newOwner))).
+		ColumnExpr("EXISTS (SELECT FROM heir) AS heir").
+		ColumnExpr("(SELECT count(*) FROM given_projects) AS projects").
+		ColumnExpr("(SELECT count(*) FROM given_documents) AS documents").
+		ColumnExpr("(SELECT count(*) FROM given_conversations) AS conversations").
+		Scan(ctx, &done)
+	if err == nil && !done.Heir {
+		err = fault.New(fault.BadReference, "There is no such user in the company.").At("newOwnerId")
 	}
-	var r model.Reassigned
-	if r.Projects, err = changeAll[model.Project](ctx, tx, "owner_id", user.ID, *newOwner); err != nil {
-		return nil, err
-	}
-	if r.Documents, err = changeAll[model.Document](ctx, tx, "owner_id", user.ID, *newOwner); err != nil {
-		return nil, err
-	}
-	r.Conversations, err = changeAll[model.Conversation](ctx, tx, "owner_id", user.ID, *newOwner)
-	return &r, err
+	return &done.Reassigned, err
 }
 
 func (tx *Tx) ownsNothing(ctx context.Context, user model.UserID) error {
@@ -283,7 +277,8 @@ func (tx *Tx) ownsNothing(ctx context.Context, user model.UserID) error {
 		owned.Projects, owned.Documents, owned.Conversations).At("newOwnerId")
 }
 
-// owner says who owns a new row: the viewer, or the user that a MANAGER or ADMIN names. It gives the owner's company.
+// owner says who owns a new row: the viewer, or the user that a MANAGER or ADMIN names. It gives the owner's company. For a
+// MANAGER that is the own one, and the row's foreign key finds out whether the user is in it.
 func (tx *Tx) owner(ctx context.Context, named *model.UserID) (model.UserID, model.CompanyID, error) {
 	if named == nil || *named == tx.viewer.UserID {
 		if tx.viewer.CompanyID == nil {
@@ -291,6 +286,9 @@ func (tx *Tx) owner(ctx context.Context, named *model.UserID) (model.UserID, mod
 				fault.Invalid([]string{"ownerId"}, "is required: an ADMIN belongs to no company and owns nothing.")
 		}
 		return tx.viewer.UserID, *tx.viewer.CompanyID, nil
+	}
+	if tx.viewer.Role == model.RoleManager {
+		return *named, *tx.viewer.CompanyID, nil
 	}
 	owners, err := tx.UsersByIDs(ctx, []model.UserID{*named})
 	if err != nil {

@@ -29,6 +29,8 @@ type conn struct {
 	broken bool
 	// tx: a transaction is open. failed: the server answered a statement with an error since it was opened.
 	tx, failed bool
+	begun      beginState
+	begin      string          // BEGIN with the options of the transaction
 	statements *keptStatements // nil where none are kept
 	live       *liveness
 	heard      int64 // when the server was heard last
@@ -68,6 +70,9 @@ func (c *conn) enter(ctx context.Context) (guard, error) {
 	if !c.IsValid() {
 		return guard{}, driver.ErrBadConn // nothing was sent: database/sql takes another
 	}
+	if c.begun == beginFailed {
+		return guard{}, ErrRolledBack
+	}
 	if ctx.Done() == nil {
 		return guard{}, nil
 	}
@@ -82,11 +87,13 @@ func (c *conn) leave(g guard, err error) error {
 		c.abandon()
 	}
 	if err == nil {
+		c.opened(true)
 		c.heard = c.live.now()
 		return nil
 	}
 	var pgErr pgdriver.Error
 	if errors.As(err, &pgErr) {
+		c.opened(false)
 		c.failed, c.heard = true, c.live.now()
 		if fatal(pgErr) {
 			c.abandon()
@@ -126,7 +133,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, err
 	}
-	inner, err := c.inner.QueryContext(context.Background(), query, nil)
+	inner, err := c.inner.QueryContext(context.Background(), c.opening(query), nil)
 	if err != nil {
 		return nil, c.leave(g, err)
 	}
@@ -146,7 +153,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.inner.ExecContext(context.Background(), query, nil)
+	res, err := c.inner.ExecContext(context.Background(), c.opening(query), nil)
 	if err := c.leave(g, err); err != nil {
 		return nil, err
 	}
@@ -160,6 +167,9 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	if err := checkQuery(query); err != nil {
+		return nil, err
+	}
+	if err := c.beginAlone(ctx); err != nil {
 		return nil, err
 	}
 	g, err := c.enter(ctx)

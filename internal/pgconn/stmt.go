@@ -32,6 +32,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if err := checkArgs(args); err != nil {
 		return nil, err
 	}
+	if err := s.c.beginAlone(ctx); err != nil {
+		return nil, err
+	}
 	g, err := s.c.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -45,6 +48,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	if err := checkArgs(args); err != nil {
+		return nil, err
+	}
+	if err := s.c.beginAlone(ctx); err != nil {
 		return nil, err
 	}
 	g, err := s.c.enter(ctx)

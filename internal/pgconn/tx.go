@@ -21,7 +21,18 @@ func (c *conn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
 
-// BeginTx is one statement, where pgdriver sends two: should its second fail, the first is left open.
+// beginState is what became of a transaction's BEGIN. It costs no round trip of its own: the first statement takes it along,
+// in one message, as the simple protocol allows (pgjdbc does so too).
+type beginState int
+
+const (
+	beginDone   beginState = iota // or there is no transaction
+	beginWaits                    // for the first statement; nothing was sent
+	beginSent                     // with the first statement, which has not ended
+	beginFailed                   // with the first statement
+)
+
+// BeginTx sends nothing yet.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	begin := "BEGIN"
 	switch level := sql.IsolationLevel(opts.Isolation); level {
@@ -34,18 +45,57 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if opts.ReadOnly {
 		begin += " READ ONLY"
 	}
-	if _, err := c.ExecContext(ctx, begin, nil); err != nil {
-		return nil, err
-	}
 	c.tx, c.failed = true, false
+	c.begin, c.begun = begin, beginWaits
 	return tx{c, ctx}, nil
+}
+
+// opening gives the statement as it is sent: with BEGIN before it, where one waits. pgdriver passes over the answer to
+// BEGIN, and gives the rows or the count of what follows.
+func (c *conn) opening(query string) string {
+	if c.begun != beginWaits {
+		return query
+	}
+	c.begun = beginSent
+	return c.begin + "; " + query
+}
+
+// opened notes how the first statement ended. After an error nothing more is sent but ROLLBACK: PostgreSQL has aborted the
+// transaction, or not even begun it, where it could not parse the message, and would commit each further statement by
+// itself.
+func (c *conn) opened(well bool) {
+	switch {
+	case c.begun != beginSent:
+	case well:
+		c.begun = beginDone
+	default:
+		c.begun = beginFailed
+	}
+}
+
+// beginAlone sends a BEGIN that waits before what goes by the extended protocol, which has no message for both.
+func (c *conn) beginAlone(ctx context.Context) error {
+	if c.begun != beginWaits {
+		return nil
+	}
+	g, err := c.enter(ctx)
+	if err != nil {
+		return err
+	}
+	c.begun = beginSent
+	_, err = c.inner.ExecContext(context.Background(), c.begin, nil)
+	return c.leave(g, err)
 }
 
 // Commit answers ErrCommitUnknown when it cannot know. Before COMMIT is sent every failure is a rollback: the
 // connection goes, and the server rolls back what it left.
 func (t tx) Commit() error {
 	c := t.c
-	defer func() { c.tx = false }()
+	c.tx = false
+	if c.begun == beginWaits { // there is nothing to commit
+		c.begun = beginDone
+		return nil
+	}
 	if c.failed {
 		if err := c.stillOpen(t.ctx); err != nil {
 			return err
@@ -81,7 +131,9 @@ func (c *conn) stillOpen(ctx context.Context) error {
 // Rollback has no context, and may be called because one ended: it has answerMax. Where it fails the connection
 // goes, and the server rolls back what it left; there is no error to tell.
 func (t tx) Rollback() error {
-	if !t.c.IsValid() {
+	nothing := t.c.begun == beginWaits
+	t.c.begun, t.c.tx = beginDone, false
+	if nothing || !t.c.IsValid() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerMax)
@@ -89,6 +141,5 @@ func (t tx) Rollback() error {
 	if _, err := t.c.ExecContext(ctx, "ROLLBACK", nil); err != nil {
 		t.c.abandon()
 	}
-	t.c.tx = false
 	return nil
 }

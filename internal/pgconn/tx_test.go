@@ -57,7 +57,7 @@ func TestCommitUnknownWhenItsContextEnds(t *testing.T) {
 	p := newProxy(t, &proxy{text: "COMMIT", forward: true, hang: true})
 	db := open(t, Config{URL: p.url()})
 	ctx, cancel := context.WithCancel(t.Context())
-	tx := begin(t, ctx, db)
+	tx := begin(t, ctx, db, "SELECT 1")
 	time.AfterFunc(cancelAfter, cancel)
 	began := time.Now()
 	err := tx.Commit()
@@ -150,7 +150,7 @@ func TestRollbackKeepsTheConnection(t *testing.T) {
 	db := open(t, Config{PoolMax: 1})
 	pid := backend(t, db)
 	ctx, cancel := context.WithCancel(t.Context())
-	tx := begin(t, ctx, db)
+	tx := begin(t, ctx, db, "SELECT 1")
 	cancel()
 	_ = tx.Rollback()
 	if backend(t, db) != pid {
