@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,8 +24,10 @@ import (
 	"dossier/model"
 )
 
-//go:embed data/data.sql
-var dataSQL string
+// dataSource makes the rows, and the copies that they are put back from.
+//
+//go:embed data/data.sql data/data.go data/restore.go
+var dataSource embed.FS
 
 //go:embed postgraphile/functions.sql
 var functionsSQL string
@@ -103,15 +106,28 @@ func databaseName(scale float64) string {
 	return "scale_" + strings.ReplaceAll(strconv.FormatFloat(scale, 'f', -1, 64), ".", "_")
 }
 
-// dataFingerprint tells whether the rows of a database are what would be made today.
-func dataFingerprint() string {
-	sum := sha256.Sum256([]byte(migrations.Hash() + dataSQL))
-	return hex.EncodeToString(sum[:8])
+// dataFingerprint tells whether a database is what would be made today.
+func dataFingerprint() (string, error) {
+	all := sha256.New()
+	all.Write([]byte(migrations.Hash()))
+	err := fs.WalkDir(dataSource, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := dataSource.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	return hex.EncodeToString(all.Sum(nil)[:8]), err
 }
 
 // database gives a connection to the database of a scale, as Load left it; it is made if it is not there.
 func (c *cluster) database(ctx context.Context, scale float64) (*pgx.Conn, error) {
 	name := databaseName(scale)
+	fingerprint, err := dataFingerprint()
+	if err != nil {
+		return nil, err
+	}
 	maintenance, err := pgx.Connect(ctx, c.server.URL())
 	if err != nil {
 		return nil, err
@@ -122,8 +138,8 @@ func (c *cluster) database(ctx context.Context, scale float64) (*pgx.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	if known == nil || *known != dataFingerprint() {
-		if err := c.makeDatabase(ctx, maintenance, name, scale); err != nil {
+	if known == nil || *known != fingerprint {
+		if err := c.makeDatabase(ctx, maintenance, name, scale, fingerprint); err != nil {
 			return nil, fmt.Errorf("make the data of scale %v: %w", scale, err)
 		}
 	}
@@ -149,7 +165,7 @@ func (c *cluster) database(ctx context.Context, scale float64) (*pgx.Conn, error
 }
 
 // makeDatabase makes it under another name: one that was left half made is not taken for whole.
-func (c *cluster) makeDatabase(ctx context.Context, maintenance *pgx.Conn, name string, scale float64) error {
+func (c *cluster) makeDatabase(ctx context.Context, maintenance *pgx.Conn, name string, scale float64, fingerprint string) error {
 	began := time.Now()
 	size := data.SizeOf(scale)
 	say("making the data of scale %v: %d companies, %d users, %d projects, %d documents", scale,
@@ -167,7 +183,7 @@ func (c *cluster) makeDatabase(ctx context.Context, maintenance *pgx.Conn, name 
 		return err
 	}
 	for _, statement := range []string{
-		fmt.Sprintf("COMMENT ON DATABASE %s IS '%s'", building, dataFingerprint()),
+		fmt.Sprintf("COMMENT ON DATABASE %s IS '%s'", building, fingerprint),
 		fmt.Sprintf("ALTER DATABASE %s RENAME TO %s", building, name),
 	} {
 		if _, err := maintenance.Exec(ctx, statement); err != nil {

@@ -45,11 +45,11 @@ func (r *results) report(notes string, charts []chart) string {
 	section("How", r.method())
 	section("Notes", notes)
 	section("The aims", r.aimSection())
-	section("Ratios", embed(charts, "ratios"))
+	section("Ratios", pictures(charts, "ratios"))
 	section("Every figure", r.cellSections())
 	section("Statements", r.statementSection())
 	section("Memory", r.memorySection())
-	section("Latency by connections", embed(charts, "latency"))
+	section("Latency by connections", pictures(charts, "latency"))
 	section("Answers", r.answerSection())
 	return text.String()
 }
@@ -189,8 +189,8 @@ func (r *results) answerSection() string {
 	return text
 }
 
-// embed shows the charts of a kind.
-func embed(charts []chart, kind string) string {
+// pictures shows the charts of a kind.
+func pictures(charts []chart, kind string) string {
 	var text strings.Builder
 	for _, c := range charts {
 		if c.kind == kind {

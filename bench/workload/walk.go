@@ -117,7 +117,7 @@ func walkCompanies(world World, worker, workers int) (func() Change, error) {
 	var movers []int
 	places := map[int]int{} // where a mover is, as a place in companies
 	for _, n := range members(world.Size, world.Size.Users) {
-		if company := world.CompanyOf[n]; stays[company] != n {
+		if company := world.CompanyOf[n]; stays[company] != n && len(movers) < moversMax {
 			movers = append(movers, n)
 			places[n] = at[company]
 		}

@@ -37,8 +37,9 @@ const (
 	companiesMax = 100
 	pagesMax     = 20
 	pageRows     = 50
-	termsMax     = 32 // of emails, and as many of names
-	ringMax      = 2000
+	termsMax     = 32   // of emails, and as many of names
+	ringMax      = 1000 // documents and owners, for workloads that write
+	moversMax    = 2000 // users who move: they own something only before their first move
 )
 
 // stride spreads the rows that are asked for over all there are; it is a prime that divides no size.
@@ -71,9 +72,7 @@ func (w Workload) Reads(size data.Size) []Variables {
 				Variables{"term": fmt.Sprintf("%s %c", firstNames[k%16], 'a'+rune(k*5%16))})
 		}
 	case "W6":
-		for k := range min(companiesMax, size.Companies) {
-			all = append(all, Variables{"id": companyID((k * 37) % size.Companies)})
-		}
+		return Companies(size)
 	}
 	return all
 }
@@ -102,4 +101,13 @@ func userID(n int) model.GlobalID {
 
 func documentID(n int) model.GlobalID {
 	return model.DocumentID(data.ID(data.Document, n)).Global()
+}
+
+// Companies are the variables of requests for one company each.
+func Companies(size data.Size) []Variables {
+	var all []Variables
+	for k := range min(companiesMax, size.Companies) {
+		all = append(all, Variables{"id": companyID((k * 37) % size.Companies)})
+	}
+	return all
 }
