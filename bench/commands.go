@@ -70,7 +70,7 @@ func (c runCommand) record(ctx context.Context, path string) (*results, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.countAll(ctx, workloads, r.record); err != nil {
+	if err := s.countAll(ctx, workloads, known, r.record); err != nil {
 		return nil, err
 	}
 	if err := s.measureAll(ctx, c.settings, workloads, known, r.record); err != nil {
@@ -90,7 +90,7 @@ func failIfWrong(r *results) error {
 
 type smokeCommand struct {
 	place
-	Scale    float64       `env:"SCALE" default:"0.02" help:"How much data."`
+	Scale    float64       `env:"SCALE" default:"0.01" help:"How much data."`
 	Duration time.Duration `env:"DURATION" default:"150ms" help:"How long a cell is measured."`
 	Peers    []string      `env:"PEERS" default:"dossier,nest,nest2,postgraphile,limit" help:"Who takes part."`
 }

@@ -5,16 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"dossier/bench/workload"
 )
 
-// answers are the bodies that a peer has given to all requests of a workload, in their order, and that it must give again.
-type answers map[string]map[string][][]byte // by workload and peer
+// answers are what the peers said to all requests of the workloads that read.
+type answers struct {
+	bodies  map[string]map[string][][]byte // by workload and peer: what it must say again
+	fullest map[string][]int               // by workload: the requests, those whose answers have most values first
+}
 
 // compare asks every peer for everything that is going to be read, and compares what it says with what the limit says.
 func (s *stage) compare(ctx context.Context, workloads []workload.Workload, record func(any) error) (answers, error) {
-	all := answers{}
+	all := answers{map[string]map[string][][]byte{}, map[string][]int{}}
 	for _, w := range workloads {
 		if w.Writes {
 			continue
@@ -22,26 +26,37 @@ func (s *stage) compare(ctx context.Context, workloads []workload.Workload, reco
 		limit := s.find(limitName)
 		bodies, said, err := askAll(ctx, limit, w, w.Reads(s.size))
 		if err != nil {
-			return nil, err
+			return all, err
 		}
-		all[w.Name] = map[string][][]byte{limitName: bodies}
+		all.bodies[w.Name] = map[string][][]byte{limitName: bodies}
+		all.fullest[w.Name] = fullest(said)
 		for _, p := range s.peers {
 			if p == limit {
 				continue
 			}
 			bodies, got, err := askAll(ctx, p, w, w.Reads(s.size))
 			if err != nil {
-				return nil, err
+				return all, err
 			}
-			all[w.Name][p.name] = bodies
+			all.bodies[w.Name][p.name] = bodies
 			c := compareAnswers(w.Name, p.name, said, got)
 			say("compared %s %s: %d answers, %d differ%s", p.name, w.Name, c.Answers, c.Different, orNothing(c.First))
 			if err := record(c); err != nil {
-				return nil, err
+				return all, err
 			}
 		}
 	}
 	return all, nil
+}
+
+// fullest sorts requests by how many values their answers have.
+func fullest(all []said) []int {
+	order, leaves := make([]int, len(all)), make([]int, len(all))
+	for i := range all {
+		order[i], leaves[i] = i, workload.Leaves(all[i].canonical)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return leaves[b] - leaves[a] })
+	return order
 }
 
 func orNothing(first string) string {

@@ -148,7 +148,7 @@ func (c growthCommand) measureShapes(ctx context.Context, s *stage, record func(
 		for _, first := range growthPages {
 			w := workload.Workload{Name: operation, Operation: operation}
 			if err := c.series(ctx, s, growing{seriesPage, float64(first), w, aimConnections,
-				[]workload.Variables{{"first": first}}}, nil, record); err != nil {
+				[]workload.Variables{{"first": first}}}, answers{}, record); err != nil {
 				return err
 			}
 		}
@@ -156,7 +156,7 @@ func (c growthCommand) measureShapes(ctx context.Context, s *stage, record func(
 	companies := workload.Companies(s.size)
 	for _, depth := range growthDepths {
 		w := workload.Workload{Name: depthOperation, Operation: fmt.Sprintf("%s%d", depthOperation, depth)}
-		if err := c.series(ctx, s, growing{seriesDepth, float64(depth), w, aimConnections, companies}, nil, record); err != nil {
+		if err := c.series(ctx, s, growing{seriesDepth, float64(depth), w, aimConnections, companies}, answers{}, record); err != nil {
 			return err
 		}
 	}

@@ -105,13 +105,16 @@ func (s *stage) use(ctx context.Context, scale float64, names []string) error {
 	if s.world, err = readWorld(ctx, conn, s.size); err != nil {
 		return err
 	}
+	say("starting %s", strings.Join(names, ", "))
 	for _, name := range names {
-		say("starting %s", name)
-		p, err := s.start(ctx, name)
-		if p != nil && p.child != nil {
-			s.peers = append(s.peers, p)
-		}
+		p, err := s.start(name)
 		if err != nil {
+			return err
+		}
+		s.peers = append(s.peers, p)
+	}
+	for _, p := range s.peers {
+		if err := p.child.await(ctx, readyMax, func() error { return s.ready(p) }); err != nil {
 			return err
 		}
 	}
@@ -158,7 +161,7 @@ func (s *stage) close() {
 	s.cluster.stop()
 }
 
-func (s *stage) start(ctx context.Context, name string) (*peer, error) {
+func (s *stage) start(name string) (*peer, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -184,10 +187,8 @@ func (s *stage) start(ctx context.Context, name string) (*peer, error) {
 		}
 	}
 	log := filepath.Join(s.place.dir(), "log", name+".log")
-	if p.child, err = startChild(name, log, env, s.builder.command(name)...); err != nil {
-		return nil, err
-	}
-	return p, p.child.await(ctx, readyMax, func() error { return s.ready(p) })
+	p.child, err = startChild(name, log, env, s.builder.command(name)...)
+	return p, err
 }
 
 // ready asks the cheapest question; Dossier, which nobody has signed in to yet, answers it in its own way.
@@ -216,7 +217,8 @@ func (s *stage) signIn(ctx context.Context) error {
 		if !s.builder.isDossier(p.name) {
 			continue
 		}
-		if err := s.signInTo(p); err != nil {
+		// To check a password takes a while on a machine that has just started four servers.
+		if err := p.child.await(ctx, readyMax, func() error { return s.signInTo(p) }); err != nil {
 			return fmt.Errorf("sign in to %s: %w", p.name, err)
 		}
 	}

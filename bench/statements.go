@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 
 	"dossier/bench/load"
 	"dossier/bench/workload"
@@ -19,15 +18,15 @@ const (
 
 var (
 	transactionControl = regexp.MustCompile(`(?i)^\s*(begin|start transaction|commit|rollback|savepoint|release|set|discard|deallocate)\b`)
-	// background is what Dossier sends whether or not it is asked anything: its listener makes sure that it is still told, and
-	// the viewer, who is kept for ten seconds, is read again. (And what this file asks.)
-	background = regexp.MustCompile(`^SELECT pg_notify\(\$1|JOIN sessions AS session ON|pg_stat_statements`)
+	// background is what Dossier sends whether or not it is asked anything: its listener makes sure that it is still told, its
+	// pool that a connection still lives, and the viewer, who is kept for ten seconds, is read again. (And what is asked here.)
+	background = regexp.MustCompile(`^SELECT pg_notify\(\$1|^SELECT \$1$|JOIN sessions AS session ON|pg_stat_statements`)
 )
 
 // countStatements asks a peer one request after the other, and PostgreSQL how many statements it got.
-func (s *stage) countStatements(ctx context.Context, p *peer, w workload.Workload) (statements, error) {
+func (s *stage) countStatements(ctx context.Context, p *peer, w workload.Workload, known answers) (statements, error) {
 	counted := statements{Kind: kindStatements, Workload: w.Name, Peer: p.name}
-	source, err := s.fullest(p, w)
+	source, err := s.sourceToCount(p, w, known)
 	if err != nil {
 		return counted, err
 	}
@@ -70,42 +69,29 @@ func (s *stage) countStatements(ctx context.Context, p *peer, w workload.Workloa
 	return counted, rows.Err()
 }
 
-// fullest gives the requests whose answers have most values: a level without rows needs no statement for the next one.
-func (s *stage) fullest(p *peer, w workload.Workload) (load.Source, error) {
+// sourceToCount gives the requests whose answers have most values: below a level without rows there is nothing to read.
+func (s *stage) sourceToCount(p *peer, w workload.Workload, known answers) (load.Source, error) {
 	if w.Writes {
 		return s.changes(p, w, 1)
 	}
-	type asked struct {
-		request load.Request
-		leaves  int
+	requests, err := s.reads(p, w, known)
+	if err != nil {
+		return nil, err
 	}
-	var all []asked
-	for _, variables := range w.Reads(s.size) {
-		_, answer, err := p.ask(w.Operation, variables)
-		if err != nil {
-			return nil, err
-		}
-		body, err := p.dialect.Body(w.Operation, variables)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, asked{load.Request{Body: body, Check: saysAnything}, workload.Leaves(answer)})
+	var chosen []load.Request
+	for _, i := range known.fullest[w.Name][:min(len(requests), countedRequests)] {
+		chosen = append(chosen, requests[i])
 	}
-	slices.SortStableFunc(all, func(a, b asked) int { return b.leaves - a.leaves })
-	var requests []load.Request
-	for _, a := range all[:min(len(all), countedRequests)] {
-		requests = append(requests, a.request)
-	}
-	return inTurn(requests), nil
+	return inTurn(chosen), nil
 }
 
 func hundredths(x float64) float64 { return math.Round(x*100) / 100 }
 
 // countAll counts the statements of every peer and workload. What writes is put back.
-func (s *stage) countAll(ctx context.Context, workloads []workload.Workload, record func(any) error) error {
+func (s *stage) countAll(ctx context.Context, workloads []workload.Workload, known answers, record func(any) error) error {
 	for _, w := range workloads {
 		for _, p := range s.peers {
-			counted, err := s.countStatements(ctx, p, w)
+			counted, err := s.countStatements(ctx, p, w, known)
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,9 @@ import (
 // answerTimeout is how long an answer may take before it counts as an error.
 const answerTimeout = 30 * time.Second
 
+// answerPoll is how often it is looked whether there is an answer.
+const answerPoll = 5 * time.Millisecond
+
 // retryPause keeps a server that is gone from being asked a million times.
 const retryPause = 10 * time.Millisecond
 
@@ -81,11 +84,12 @@ type worker struct {
 // Run is a closed loop over plan.Connections connections. It returns early with an error only when the context ends.
 func Run(ctx context.Context, target Target, source Source, plan Plan) (Result, error) {
 	var phase atomic.Int32
+	var answered atomic.Bool // while measuring
 	workers := make([]*worker, plan.Connections)
 	var running sync.WaitGroup
 	for i := range workers {
 		workers[i] = &worker{client: newClient(target.Address)}
-		running.Go(func() { workers[i].run(target, &phase, func() Request { return source(i) }) })
+		running.Go(func() { workers[i].run(target, &phase, &answered, func() Request { return source(i) }) })
 	}
 	err := sleep(ctx, plan.Warmup)
 	done := func() {}
@@ -98,6 +102,10 @@ func Run(ctx context.Context, target Target, source Source, plan Plan) (Result, 
 	phase.Store(measuring)
 	if err == nil {
 		err = sleep(ctx, plan.Duration)
+	}
+	// A server that is slow for so short a time is measured by its first answer.
+	for !answered.Load() && time.Since(began) < answerTimeout && err == nil {
+		err = sleep(ctx, answerPoll)
 	}
 	phase.Store(over)
 	elapsed := time.Since(began)
@@ -140,7 +148,7 @@ func prepare(request *fasthttp.Request, target Target) {
 	}
 }
 
-func (w *worker) run(target Target, phase *atomic.Int32, next func() Request) {
+func (w *worker) run(target Target, phase *atomic.Int32, answered *atomic.Bool, next func() Request) {
 	defer w.client.CloseIdleConnections()
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
@@ -162,10 +170,11 @@ func (w *worker) run(target Target, phase *atomic.Int32, next func() Request) {
 				w.first = err
 			}
 		}
-		if err != nil {
-			continue // what is wrong is not throughput
+		if phase.Load() != measuring {
+			continue
 		}
-		if phase.Load() == measuring {
+		answered.Store(true)
+		if err == nil { // what is wrong is not throughput
 			w.latencies = append(w.latencies, took)
 			w.bodyBytes += int64(len(response.Body()))
 		}
