@@ -9,7 +9,7 @@ import (
 // A child's CPU time and memory count as its parent's, while it runs and when it has ended.
 func TestAccounting(t *testing.T) {
 	t.Parallel()
-	shell := exec.Command("sh", "-c", `i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done & wait; sleep 60`)
+	shell := exec.Command("sh", "-c", `i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done & wait; exec sleep 60`)
 	if err := shell.Start(); err != nil {
 		t.Fatal(err)
 	}
