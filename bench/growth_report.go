@@ -94,8 +94,9 @@ func (r *results) scaleSection() string {
 	for _, x := range scales {
 		header = append(header, fmt.Sprintf("x%v", x))
 	}
-	for _, x := range scales[1:] {
-		header = append(header, fmt.Sprintf("x%v over x%v", x, scales[0]), fmt.Sprintf("x%v over x1", x))
+	others := slices.DeleteFunc(slices.Clone(scales), func(x float64) bool { return x == 1 })
+	for _, x := range others {
+		header = append(header, fmt.Sprintf("x%v over x1", x))
 	}
 	t := newTable(header...)
 	for _, w := range workloads {
@@ -104,10 +105,9 @@ func (r *results) scaleSection() string {
 			for _, x := range scales {
 				row = append(row, significant(r.medianOf(seriesScale, x, w, peer, p50)))
 			}
-			for _, x := range scales[1:] {
+			for _, x := range others {
 				over := r.growthRatio(seriesScale, x, 1, w, peer, p50)
-				row = append(row, number(r.growthRatio(seriesScale, x, scales[0], w, peer, p50), 2),
-					met(over, peer != dossierName || x != 4 || over < growthAim, 2))
+				row = append(row, met(over, peer != dossierName || x != 4 || over < growthAim, 2))
 			}
 			t.add(row...)
 		}

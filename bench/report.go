@@ -180,7 +180,7 @@ func (r *results) answerSection() string {
 		requests, wrong = requests+c.Requests, wrong+c.Errors
 	}
 	text := fmt.Sprintf("Before measuring, %d answers with %d values were compared with the limit's: every id, name, email, status, count and time "+
-		"in the order sent. %d differ. While measuring, each answer was checked: reads are byte by byte what was compared, and changes say "+
+		"in the order sent. %d of them differ. While measuring, each answer was checked: reads are byte by byte what was compared, and changes say "+
 		"that they were made, to what was asked for. Of %d answers that were measured, and those of the warmups, %d were wrong.\n",
 		answers, values, different, requests, wrong)
 	for _, problem := range r.wrong() {
