@@ -132,14 +132,18 @@ func (c growthCommand) measureScale(ctx context.Context, s *stage, record func(a
 	if s.scale != c.Base {
 		return nil
 	}
-	for _, w := range workloads {
-		for _, n := range growthConnections {
+	if err := c.measureShapes(ctx, s, record); err != nil {
+		return err
+	}
+	// The most connections come last: what they have made a server grow to stays.
+	for _, n := range growthConnections {
+		for _, w := range workloads {
 			if err := c.series(ctx, s, growing{seriesConnections, float64(n), w, n, nil}, known, record); err != nil {
 				return err
 			}
 		}
 	}
-	return c.measureShapes(ctx, s, record)
+	return nil
 }
 
 // measureShapes measures pages and depths.
