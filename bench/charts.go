@@ -13,6 +13,9 @@ import (
 // chart is a picture of the report.
 type chart struct{ kind, title, file string }
 
+// kindRatios are wide pictures; all others are small.
+const kindRatios = "ratios"
+
 // The sizes of pictures, in pixels: wide ones fill a page, of small ones two stand side by side.
 const (
 	wideWidth, wideHeight   = 960, 400
@@ -31,7 +34,7 @@ func writeCharts(dir string, r *results) ([]chart, error) {
 		return os.WriteFile(filepath.Join(dir, c.file), picture, 0o644)
 	}
 	for _, connections := range r.connections() {
-		c := chart{"ratios", fmt.Sprintf("Dossier's requests per second over the others', %d connections", connections), fmt.Sprintf("ratios-%d.svg", connections)}
+		c := chart{kindRatios, fmt.Sprintf("Dossier's requests per second over the others', %d connections", connections), fmt.Sprintf("ratios-%d.svg", connections)}
 		picture, err := r.ratioChart(c.title, connections)
 		if err := add(c, picture, err); err != nil {
 			return nil, err
@@ -59,8 +62,8 @@ func (r *results) ratioChart(title string, connections int) ([]byte, error) {
 		name  string
 		ratio func(workload string) float64
 	}{
-		{"over NestJS (better of 1 and 2 processes)", func(w string) float64 { return r.overNest(w, connections) }},
-		{"over PostGraphile (W3: small offsets)", func(w string) float64 { return r.overPostGraphile(w, connections) }},
+		{"over NestJS", func(w string) float64 { return r.overNest(w, connections) }},
+		{"over PostGraphile", func(w string) float64 { return r.overPostGraphile(w, connections) }},
 		{"of the limit", func(w string) float64 { return r.ofLimit(w, connections, dossierName) }},
 	}
 	var names []string

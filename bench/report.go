@@ -45,7 +45,7 @@ func (r *results) report(notes string, charts []chart) string {
 	section("How", r.method())
 	section("Notes", notes)
 	section("The aims", r.aimSection())
-	section("Ratios", pictures(charts, "ratios"))
+	section("Ratios", "Over NestJS it is the better of one and two processes, and over PostGraphile W3 is read at small offsets.\n\n"+pictures(charts, kindRatios))
 	section("Every figure", r.cellSections())
 	section("Statements", r.statementSection())
 	section("Memory", r.memorySection())
@@ -193,9 +193,14 @@ func (r *results) answerSection() string {
 func pictures(charts []chart, kind string) string {
 	var text strings.Builder
 	for _, c := range charts {
-		if c.kind == kind {
-			fmt.Fprintf(&text, "![%s](%s)\n", c.title, c.file)
+		if c.kind != kind {
+			continue
 		}
+		if kind == kindRatios {
+			fmt.Fprintf(&text, "![%s](%s)\n", c.title, c.file)
+			continue
+		}
+		fmt.Fprintf(&text, "<img src=%q alt=%q width=\"49%%\">\n", c.file, c.title)
 	}
 	return text.String()
 }

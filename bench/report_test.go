@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -50,16 +51,18 @@ func wantGolden(t *testing.T, dir, written, golden string) {
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s differs (-want +got; -update writes it anew):\n%s", golden, diff)
 	}
-	for line := range strings.Lines(string(got)) {
-		_, file, ok := strings.Cut(strings.TrimSpace(line), "](")
-		if file, isChart := strings.CutSuffix(file, ".svg)"); ok && isChart {
-			picture, err := os.ReadFile(filepath.Join(dir, file+".svg"))
-			if err != nil || !strings.Contains(string(picture), "</svg>") {
-				t.Errorf("%s.svg is no picture: %v", file, err)
-			}
+	shown := pictureName.FindAllString(string(got), -1)
+	for _, file := range shown {
+		if picture, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !strings.Contains(string(picture), "</svg>") {
+			t.Errorf("%s is no picture: %v", file, err)
 		}
 	}
+	if len(shown) == 0 {
+		t.Error("there is no picture")
+	}
 }
+
+var pictureName = regexp.MustCompile(`[\w-]+\.svg`)
 
 func TestReport(t *testing.T) {
 	t.Parallel()
