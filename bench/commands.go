@@ -124,7 +124,8 @@ func checkStatements(all []statements) error {
 	for _, s := range all {
 		want, ok := statementsWanted[s.Workload]
 		if ok && s.Peer == dossierName && s.PerRequest != want {
-			wrong = errors.Join(wrong, fmt.Errorf("dossier sends %v statements for %s, not %v", s.PerRequest, s.Workload, want))
+			wrong = errors.Join(wrong, fmt.Errorf("dossier sends %v statements for %s, not %v:\n%s",
+				s.PerRequest, s.Workload, want, strings.Join(s.texts, "\n")))
 		}
 	}
 	return wrong

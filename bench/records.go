@@ -61,6 +61,8 @@ type statements struct {
 	Peer        string  `json:"peer"`
 	PerRequest  float64 `json:"perRequest"`
 	Transaction float64 `json:"transaction"` // BEGIN, COMMIT and the like, which PerRequest has not
+
+	texts []string // what PerRequest counts, with how often: for whoever must find out why there is one too many
 }
 
 // cell is one peer's figures of one workload at one number of connections in one round.

@@ -20,7 +20,7 @@ var (
 	transactionControl = regexp.MustCompile(`(?i)^\s*(begin|start transaction|commit|rollback|savepoint|release|set|discard|deallocate)\b`)
 	// background is what Dossier sends whether or not it is asked anything: its listener makes sure that it is still told, its
 	// pool that a connection still lives, and the viewer, who is kept for ten seconds, is read again. (And what is asked here.)
-	background = regexp.MustCompile(`^SELECT pg_notify\(\$1|^SELECT \$1$|JOIN sessions AS session ON|pg_stat_statements`)
+	background = regexp.MustCompile(`(?i)^listen |^SELECT pg_notify\(\$1|^SELECT \$1$|JOIN sessions AS session ON|pg_stat_statements`)
 )
 
 // countStatements asks a peer one request after the other, and PostgreSQL how many statements it got.
@@ -63,6 +63,7 @@ func (s *stage) countStatements(ctx context.Context, p *peer, w workload.Workloa
 			counted.Transaction += calls / countedRequests
 		default:
 			counted.PerRequest += calls / countedRequests
+			counted.texts = append(counted.texts, fmt.Sprintf("%v x %s", calls, query))
 		}
 	}
 	counted.PerRequest, counted.Transaction = hundredths(counted.PerRequest), hundredths(counted.Transaction)
