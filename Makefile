@@ -1,6 +1,6 @@
 # What CI runs, one target each; `make check` is all of them.
 
-.PHONY: check test lint generate generated screenshot
+.PHONY: check test lint generate generated screenshot bench bench-growth bench-smoke bench-report bench-test
 
 check: lint generated test
 
@@ -18,6 +18,7 @@ lint:
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
+	cd bench && go vet ./... && go tool staticcheck ./...
 
 generate:
 	go tool gqlgen generate
@@ -25,3 +26,25 @@ generate:
 # Fails when what is checked in is not what the schema generates.
 generated: generate
 	git diff --exit-code -- graph/exec
+
+# The benchmark: a module of its own, see bench/README.md. Its program is what runs, and so what Ctrl-C and SIGTERM reach;
+# it ends whatever it has started. Settings are variables: make bench SCALE=0.1 PEERS=dossier,limit
+BENCH_DIR ?= $(or $(TMPDIR),/tmp)/dossier-bench
+export BENCH_DIR
+in_bench = cd bench && go build -o "$(BENCH_DIR)/bench" . && exec "$(BENCH_DIR)/bench"
+
+bench:
+	@$(in_bench) run
+
+bench-growth:
+	@$(in_bench) growth
+
+bench-smoke:
+	@$(in_bench) smoke
+
+# Writes the reports anew from their figures, with what notes.md says now.
+bench-report:
+	@$(in_bench) report
+
+bench-test:
+	cd bench && go test -race ./...
