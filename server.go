@@ -89,7 +89,7 @@ func (serveCommand) Run(ctx context.Context) error {
 		}
 		if ctx.Err() == nil {
 			welcome(c, db, time.Since(started))
-			db.store.Watch(ctx, logger)
+			db.store.Watch(ctx, db.direct, logger)
 		}
 	}()
 	select {

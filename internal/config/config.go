@@ -43,10 +43,11 @@ const (
 type Config struct {
 	Environment string `env:"APP_ENV" envDefault:"development"`
 
-	PostgresURL string `env:"POSTGRES_URL"`
-	PostgresBin string `env:"PG_BIN"`
-	DataDir     string `env:"DATA_DIR"`
-	AutoMigrate *bool  `env:"AUTO_MIGRATE"` // default: in development
+	PostgresURL       string `env:"POSTGRES_URL"`
+	PostgresDirectURL string `env:"POSTGRES_DIRECT_URL"` // set: PostgresURL leads through a pooler that pools transactions
+	PostgresBin       string `env:"PG_BIN"`
+	DataDir           string `env:"DATA_DIR"`
+	AutoMigrate       *bool  `env:"AUTO_MIGRATE"` // default: in development
 
 	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // or Off
@@ -151,6 +152,9 @@ func (c Config) check() []error {
 	if !slices.Contains([]string{Development, Production}, c.Environment) {
 		fail("APP_ENV is %s or %s, not %q", Development, Production, c.Environment)
 	}
+	if c.PostgresDirectURL != "" && c.PostgresURL == "" {
+		fail("POSTGRES_DIRECT_URL leads past the pooler of POSTGRES_URL, which is empty")
+	}
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
 		fail("HTTP_ADDR is host:port, not %q", c.HTTPAddr)
 	}
@@ -233,7 +237,7 @@ func variable(field string) string {
 	return name
 }
 
-// Lines gives each variable with its value, for people. PostgresURL must have its password masked before.
+// Lines gives each variable with its value, for people. The URLs of PostgreSQL must have their passwords masked before.
 func (c Config) Lines() []string {
 	fields := reflect.ValueOf(c)
 	lines := make([]string, fields.NumField())

@@ -34,6 +34,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if opts.ReadOnly {
 		begin += " READ ONLY"
 	}
+	if c.pooler != nil {
+		begin += c.pooler.begin
+	}
 	if _, err := c.ExecContext(ctx, begin, nil); err != nil {
 		return nil, err
 	}
