@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,8 @@ const (
 	Production  = "production"
 )
 
-// Off is the ADMIN_ADDR of a program that does not listen there. An empty variable is its default.
+// Off is the ADMIN_ADDR of a program that does not listen there, and the GOGC and GOMEMLIMIT of one that has none. An empty
+// variable is its default.
 const Off = "off"
 
 // Bounds of REQUEST_TIMEOUT: a shorter one would refuse what is well, and a longer one outlive the connection's write timeout.
@@ -64,6 +66,9 @@ type Config struct {
 	PoolMin        int           `env:"DB_POOL_MIN" envDefault:"5"`
 	PoolIdle       time.Duration `env:"DB_POOL_IDLE" envDefault:"10s"`
 	ConnectTimeout time.Duration `env:"DB_CONNECT_TIMEOUT" envDefault:"2s"`
+
+	GCPercent   string `env:"GOGC"`       // read by Go itself; default: memory.go's
+	MemoryLimit string `env:"GOMEMLIMIT"` // likewise
 
 	LogQueries bool          `env:"LOG_QUERIES" envDefault:"false"`
 	DebugDB    bool          `env:"DB_DEBUG" envDefault:"false"`
@@ -154,6 +159,9 @@ func (c Config) check() []error {
 	}
 	if c.PostgresDirectURL != "" && c.PostgresURL == "" {
 		fail("POSTGRES_DIRECT_URL leads past the pooler of POSTGRES_URL, which is empty")
+	}
+	if percent, err := strconv.ParseInt(c.GCPercent, 10, 32); c.GCPercent != "" && c.GCPercent != Off && (err != nil || percent < 1) {
+		fail("GOGC is a percentage from 1 on, or %s, not %q", Off, c.GCPercent)
 	}
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
 		fail("HTTP_ADDR is host:port, not %q", c.HTTPAddr)
