@@ -9,6 +9,8 @@ test:
 	go test -race ./...
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
 		echo "SKIPPED: there is no Chromium, so nobody looked at the playground. On Debian: apt-get install chromium"
+	@PATH="$$PATH:/usr/sbin"; command -v pgbouncer >/dev/null || \
+		echo "SKIPPED: there is no PgBouncer, so nothing went through a pooler. On Debian: apt-get install pgbouncer"
 
 # The README's picture of the playground.
 screenshot:

@@ -183,9 +183,9 @@ func demoUsers(c config.Config) []web.DemoUser {
 
 // welcome says where the server is and, in development, what to try first.
 func welcome(c config.Config, db *database, took time.Duration) {
-	if c.PostgresURL != "" {
-		if target, err := pgconn.Parse(c.PostgresURL); err == nil { // it was opened before
-			c.PostgresURL = target.Redacted()
+	for _, address := range []*string{&c.PostgresURL, &c.PostgresDirectURL} {
+		if target, err := pgconn.Parse(*address); *address != "" && err == nil { // it was opened before
+			*address = target.Redacted()
 		}
 	}
 	var text strings.Builder

@@ -27,8 +27,9 @@ import (
 
 // database is the pool, and the PostgreSQL under it where the program runs its own.
 type database struct {
-	settings pgconn.Config
 	pool     *sql.DB
+	direct   *sql.DB       // its connections are sessions: the pool's own, unless that leads through a pooler
+	sessions pgconn.Config // of direct's connections
 	store    *repo.Store
 	embedded *pgdev.Server // nil with POSTGRES_URL
 	prepared atomic.Pointer[fault.Error]
@@ -37,7 +38,7 @@ type database struct {
 // statementTimeout ends in PostgreSQL what no deadline of a request has ended.
 const statementTimeout = 30 * time.Second
 
-// openDatabase gives a pool on POSTGRES_URL, whether or not it answers yet, or on a PostgreSQL that it starts.
+// openDatabase gives pools on POSTGRES_URL, whether or not it answers yet, or on a PostgreSQL that it starts.
 func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*database, error) {
 	db := &database{}
 	db.prepared.Store(fault.New(fault.Unavailable, "The database is being prepared."))
@@ -55,24 +56,44 @@ func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*d
 		}
 		address = db.embedded.URL()
 	}
-	db.settings = pgconn.Config{
-		URL: address, ConnectTimeout: c.ConnectTimeout, StatementTimeout: statementTimeout,
-		PoolMax: c.PoolMax, PoolMin: c.PoolMin, PoolIdle: c.PoolIdle, ApplicationName: "dossier",
-		Statements: pgconn.StatementsDefault,
-	}
-	if !c.IsDevelopment() {
-		db.settings.DefaultSSLMode = pgconn.SSLVerifyFull
-	}
-	var err error
-	if db.pool, err = pgconn.Open(db.settings); err != nil {
+	if err := db.open(c, address); err != nil {
 		db.close()
-		return nil, fmt.Errorf("POSTGRES_URL: %w", err)
+		return nil, err
 	}
-	db.store = repo.New(db.pool, repo.Options{Prepare: db.settings.Statements > 0, Hooks: []bun.QueryHook{
+	db.store = repo.New(db.pool, repo.Options{Prepare: c.PostgresDirectURL == "", Hooks: []bun.QueryHook{
 		telemetry.StatementHook{}, telemetry.QueryLog{
 			Logger: logger, All: c.LogQueries, Failed: c.DebugDB, Slow: c.SlowQuery, ShowValues: c.IsDevelopment(),
 		}}})
 	return db, nil
+}
+
+// open makes the pools. With POSTGRES_DIRECT_URL the pool leads through a pooler that pools transactions, and what needs a
+// session goes another way.
+func (db *database) open(c config.Config, address string) (err error) {
+	settings := pgconn.Config{
+		URL: address, ConnectTimeout: c.ConnectTimeout, StatementTimeout: statementTimeout,
+		PoolMax: c.PoolMax, PoolMin: c.PoolMin, PoolIdle: c.PoolIdle, ApplicationName: "dossier",
+		Pooled: c.PostgresDirectURL != "",
+	}
+	if !settings.Pooled {
+		settings.Statements = pgconn.StatementsDefault
+	}
+	if !c.IsDevelopment() {
+		settings.DefaultSSLMode = pgconn.SSLVerifyFull
+	}
+	if db.pool, err = pgconn.Open(settings); err != nil {
+		return fmt.Errorf("POSTGRES_URL: %w", err)
+	}
+	db.direct, db.sessions = db.pool, settings
+	if settings.Pooled {
+		// One connection is kept: by it the pool knows which host target_session_attrs means, and the listener asks the pool.
+		settings.URL, settings.Pooled, settings.PoolMin, settings.PoolMax = c.PostgresDirectURL, false, 1, 2
+		if db.direct, err = pgconn.Open(settings); err != nil {
+			return fmt.Errorf("POSTGRES_DIRECT_URL: %w", err)
+		}
+		db.sessions = settings
+	}
+	return nil
 }
 
 // say shows what is going on to whoever waits at the terminal.
@@ -203,8 +224,11 @@ func (db *database) migrateUp(ctx context.Context) (applied []string, err error)
 
 // apart lends the operation a pool of its own: it may take longer than any statement of a request.
 func (db *database) apart(operation string, run func(*sql.DB) error) error {
-	settings := db.settings
+	settings := db.sessions
 	settings.StatementTimeout, settings.PoolMin, settings.PoolMax = 0, 0, 2
+	if db.direct != db.pool {
+		settings.StatementTimeout = -1 // the role has one of its own, for statements through the pooler
+	}
 	pool, err := pgconn.Open(settings)
 	if err != nil {
 		return err
@@ -255,8 +279,10 @@ func (db *database) gaveUp() <-chan struct{} {
 }
 
 func (db *database) close() {
-	if db.pool != nil {
-		_ = db.pool.Close()
+	for _, pool := range []*sql.DB{db.pool, db.direct} {
+		if pool != nil {
+			_ = pool.Close() // twice does no harm
+		}
 	}
 	if db.embedded != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"dossier/internal/auth"
@@ -16,21 +15,29 @@ var knownPasswords = []string{
 	"dossier", "dossier-demo", "postgres", "password", "secret", "changeme", "change-me", "change_me", "admin", "root", "example", "test", "…",
 }
 
-// checkProduction refuses a POSTGRES_URL that is unsafe in production.
+// checkProduction refuses a POSTGRES_URL or POSTGRES_DIRECT_URL that is unsafe in production.
 func checkProduction(c config.Config) error {
 	if c.IsDevelopment() {
 		return nil
 	}
-	target, err := pgconn.Parse(c.PostgresURL)
+	err := checkProductionURL("POSTGRES_URL", c.PostgresURL)
+	if err == nil && c.PostgresDirectURL != "" {
+		err = checkProductionURL("POSTGRES_DIRECT_URL", c.PostgresDirectURL)
+	}
+	return err
+}
+
+func checkProductionURL(name, address string) error {
+	target, err := pgconn.Parse(address)
 	if err != nil {
-		return fmt.Errorf("POSTGRES_URL: %w", err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	if target.SSLModeSet && (target.SSLMode == pgconn.SSLAllow || target.SSLMode == pgconn.SSLPrefer) {
-		return fmt.Errorf("POSTGRES_URL has sslmode=%s, which goes without encryption where the server has none: "+
-			"say verify-full, or disable if that is meant", target.SSLMode)
+		return fmt.Errorf("%s has sslmode=%s, which goes without encryption where the server has none: "+
+			"say verify-full, or disable if that is meant", name, target.SSLMode)
 	}
 	if target.PasswordIsOneOf(append(knownPasswords, target.User)...) {
-		return errors.New("POSTGRES_URL has a password that everyone knows: give the database's user another one")
+		return fmt.Errorf("%s has a password that everyone knows: give the database's user another one", name)
 	}
 	return nil
 }

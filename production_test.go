@@ -30,6 +30,15 @@ func TestProductionRefusesAnUnsafeDatabase(t *testing.T) {
 			}
 		}
 	}
+	// So is the way past a pooler.
+	for _, direct := range []string{"postgres://dossier:hunter2hunter2@db.example/dossier?sslmode=prefer", "postgres://dossier:dossier@db.example/dossier"} {
+		r := run(t, []string{"migrate", "up"}, "APP_ENV=production", "POSTGRES_URL=postgres://dossier:hunter2hunter2@pooler.example/dossier",
+			"POSTGRES_DIRECT_URL="+direct)
+		r.wantSentence(t, "POSTGRES_DIRECT_URL has")
+		if strings.Contains(r.stderr, "hunter2") {
+			t.Error("it shows the password")
+		}
+	}
 	// Development is not asked: there it is tried, and nobody is there.
 	r := run(t, []string{"migrate", "status"}, "POSTGRES_URL=postgres://postgres:postgres@127.0.0.1:1/dossier?sslmode=prefer")
 	if r.code == 0 || strings.Contains(r.stderr, "everyone knows") || strings.Contains(r.stderr, "sslmode") {

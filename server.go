@@ -56,6 +56,7 @@ func (serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c = tuneMemory(c, memoryAvailable)
 	listener, err := net.Listen("tcp", c.HTTPAddr)
 	if err != nil {
 		return fmt.Errorf("cannot listen on HTTP_ADDR %s: %w", c.HTTPAddr, cause(err))
@@ -89,7 +90,7 @@ func (serveCommand) Run(ctx context.Context) error {
 		}
 		if ctx.Err() == nil {
 			welcome(c, db, time.Since(started))
-			db.store.Watch(ctx, logger)
+			db.store.Watch(ctx, db.direct, logger)
 		}
 	}()
 	select {

@@ -43,7 +43,7 @@ func newInstanceOver(t testing.TB, pool *sql.DB) *instance {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		i.Watch(ctx, slog.New(slog.DiscardHandler))
+		i.Watch(ctx, pool, slog.New(slog.DiscardHandler))
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	i.waitCaching(t)

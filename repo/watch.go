@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/driver/pgdriver"
 
 	"dossier/internal/telemetry"
@@ -29,11 +32,12 @@ const (
 
 // Watch caches the rows of viewers and their companies, and forgets what changes on any instance, until the context ends.
 // To be told takes milliseconds; while nobody tells, nothing is cached. Where the listener's connection dies without a
-// word, that is found out within a second; a row is used for cacheExpiry at most, whatever happens.
-func (s *Store) Watch(ctx context.Context, logger *slog.Logger) {
+// word, that is found out within a second; a row is used for cacheExpiry at most, whatever happens. Connections of direct
+// are sessions of their own, which the store's are not behind a pooler: only a session can listen.
+func (s *Store) Watch(ctx context.Context, direct *sql.DB, logger *slog.Logger) {
 	told := false
 	for ctx.Err() == nil {
-		err := s.watchOnce(ctx)
+		err := s.watchOnce(ctx, direct)
 		if s.cache.Swap(nil) != nil {
 			told = false
 		}
@@ -50,8 +54,8 @@ func (s *Store) Watch(ctx context.Context, logger *slog.Logger) {
 
 // watchOnce listens by one connection until that fails. LISTEN was sent, but holds only when a notification came, if need
 // be one of our own: then the cache begins.
-func (s *Store) watchOnce(ctx context.Context) error {
-	listener := pgdriver.NewListener(s.db)
+func (s *Store) watchOnce(ctx context.Context, direct *sql.DB) error {
+	listener := pgdriver.NewListener(bun.NewDB(direct, pgdialect.New()))
 	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
 	defer listener.Close()
 	if err := listener.Listen(ctx, staleRows); err != nil {
@@ -85,7 +89,8 @@ func (s *Store) told(stale ...model.GlobalID) {
 	s.cache.Store(newCache())
 }
 
-// ask sends every listener a notification that names no row, and reports whether it was sent. One that was not says nothing
+// ask sends every listener a notification that names no row, and reports whether it was sent. It goes the way of the
+// changes: where that leads to another database than direct does, nothing is heard, and nothing cached. One that was not says nothing
 // of the listener: a pool that is busy for a moment would lose the cache just when it needs it.
 func (s *Store) ask(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, watchAnswerMax)

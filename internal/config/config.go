@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,8 @@ const (
 	Production  = "production"
 )
 
-// Off is the ADMIN_ADDR of a program that does not listen there. An empty variable is its default.
+// Off is the ADMIN_ADDR of a program that does not listen there, and the GOGC and GOMEMLIMIT of one that has none. An empty
+// variable is its default.
 const Off = "off"
 
 // Bounds of REQUEST_TIMEOUT: a shorter one would refuse what is well, and a longer one outlive the connection's write timeout.
@@ -43,10 +45,11 @@ const (
 type Config struct {
 	Environment string `env:"APP_ENV" envDefault:"development"`
 
-	PostgresURL string `env:"POSTGRES_URL"`
-	PostgresBin string `env:"PG_BIN"`
-	DataDir     string `env:"DATA_DIR"`
-	AutoMigrate *bool  `env:"AUTO_MIGRATE"` // default: in development
+	PostgresURL       string `env:"POSTGRES_URL"`
+	PostgresDirectURL string `env:"POSTGRES_DIRECT_URL"` // set: PostgresURL leads through a pooler that pools transactions
+	PostgresBin       string `env:"PG_BIN"`
+	DataDir           string `env:"DATA_DIR"`
+	AutoMigrate       *bool  `env:"AUTO_MIGRATE"` // default: in development
 
 	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // or Off
@@ -63,6 +66,9 @@ type Config struct {
 	PoolMin        int           `env:"DB_POOL_MIN" envDefault:"5"`
 	PoolIdle       time.Duration `env:"DB_POOL_IDLE" envDefault:"10s"`
 	ConnectTimeout time.Duration `env:"DB_CONNECT_TIMEOUT" envDefault:"2s"`
+
+	GCPercent   string `env:"GOGC"`       // read by Go itself; default: memory.go's
+	MemoryLimit string `env:"GOMEMLIMIT"` // likewise
 
 	LogQueries bool          `env:"LOG_QUERIES" envDefault:"false"`
 	DebugDB    bool          `env:"DB_DEBUG" envDefault:"false"`
@@ -151,6 +157,12 @@ func (c Config) check() []error {
 	if !slices.Contains([]string{Development, Production}, c.Environment) {
 		fail("APP_ENV is %s or %s, not %q", Development, Production, c.Environment)
 	}
+	if c.PostgresDirectURL != "" && c.PostgresURL == "" {
+		fail("POSTGRES_DIRECT_URL leads past the pooler of POSTGRES_URL, which is empty")
+	}
+	if percent, err := strconv.ParseInt(c.GCPercent, 10, 32); c.GCPercent != "" && c.GCPercent != Off && (err != nil || percent < 1) {
+		fail("GOGC is a percentage from 1 on, or %s, not %q", Off, c.GCPercent)
+	}
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
 		fail("HTTP_ADDR is host:port, not %q", c.HTTPAddr)
 	}
@@ -233,7 +245,7 @@ func variable(field string) string {
 	return name
 }
 
-// Lines gives each variable with its value, for people. PostgresURL must have its password masked before.
+// Lines gives each variable with its value, for people. The URLs of PostgreSQL must have their passwords masked before.
 func (c Config) Lines() []string {
 	fields := reflect.ValueOf(c)
 	lines := make([]string, fields.NumField())

@@ -63,18 +63,19 @@ func TestValues(t *testing.T) {
 	t.Parallel()
 	no, delay := false, 3*time.Second
 	got := mustParse(t, map[string]string{
-		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data",
+		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "POSTGRES_DIRECT_URL": "postgres://direct.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data",
 		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
 		"REQUEST_TIMEOUT": "4s", "SHUTDOWN_DELAY": "3s", "DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
-		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s",
+		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s", "GOGC": "200", "GOMEMLIMIT": "1GiB",
 		"ADMIN_ADDR": "off", "LOG_REQUESTS": "false", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example:4318", "OTEL_SDK_DISABLED": "true",
 	})
 	want := Config{
-		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
+		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresDirectURL: "postgres://direct.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
 		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", Introspection: &no, Playground: &no,
 		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
 		RequestTimeout: 4 * time.Second, ShutdownDelay: &delay, PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
+		GCPercent: "200", MemoryLimit: "1GiB",
 		AdminAddr: "off", OTLPEndpoint: "http://otel.example:4318", OTelDisabled: true,
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -97,12 +98,15 @@ func TestPublicURL(t *testing.T) {
 func TestWrongValues(t *testing.T) {
 	t.Parallel()
 	tests := map[string]map[string]string{ // the error, by what gives it
-		`APP_ENV is development or production, not "staging"`: {"APP_ENV": "staging"},
-		`POSTGRES_URL is required with APP_ENV=production`:    {"APP_ENV": "production"},
-		`HTTP_ADDR is host:port, not "8080"`:                  {"HTTP_ADDR": "8080"},
-		`HTTP_ADDR is host:port, not "a b"`:                   {"HTTP_ADDR": "a b"},
-		`ADMIN_ADDR is host:port, or off, not "8081"`:         {"ADMIN_ADDR": "8081"},
-		`LOG_REQUESTS is not a boolean: say true or false`:    {"LOG_REQUESTS": "x"},
+		`APP_ENV is development or production, not "staging"`:                                                                {"APP_ENV": "staging"},
+		`POSTGRES_URL is required with APP_ENV=production`:                                                                   {"APP_ENV": "production"},
+		`POSTGRES_DIRECT_URL leads past the pooler of POSTGRES_URL, which is empty`:                                          {"POSTGRES_DIRECT_URL": "postgres://db.example/dossier"},
+		`HTTP_ADDR is host:port, not "8080"`:                                                                                 {"HTTP_ADDR": "8080"},
+		`HTTP_ADDR is host:port, not "a b"`:                                                                                  {"HTTP_ADDR": "a b"},
+		`GOGC is a percentage from 1 on, or off, not "4x"`:                                                                   {"GOGC": "4x"},
+		`GOGC is a percentage from 1 on, or off, not "0"`:                                                                    {"GOGC": "0"},
+		`ADMIN_ADDR is host:port, or off, not "8081"`:                                                                        {"ADMIN_ADDR": "8081"},
+		`LOG_REQUESTS is not a boolean: say true or false`:                                                                   {"LOG_REQUESTS": "x"},
 		`OTEL_EXPORTER_OTLP_ENDPOINT is an http or https URL without user or password: OTEL_EXPORTER_OTLP_HEADERS has those`: {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:hunter2@otel.example"},
 		`PUBLIC_URL has http or https URLs, not "api.example"`:                                                               {"PUBLIC_URL": "api.example"},
 		`CORS_ORIGINS has origins such as https://app.example, with nothing behind the host, not "https://a.example/"`:       {"CORS_ORIGINS": "https://a.example/"},

@@ -19,9 +19,18 @@ const (
 
 // liveness is what the connections of a pool learned of the way to the server. Moments are in nanoseconds since start.
 type liveness struct {
-	start   time.Time
-	suspect atomic.Int64 // a statement was given up without an answer: who was not heard since is checked
-	dead    atomic.Int64 // a check got no answer: who was not heard since is not even asked
+	checkMax time.Duration
+	start    time.Time
+	suspect  atomic.Int64 // a statement was given up without an answer: who was not heard since is checked
+	dead     atomic.Int64 // a check got no answer: who was not heard since is not even asked
+}
+
+func newLiveness(pooled bool) *liveness {
+	l := &liveness{start: time.Now(), checkMax: checkMax}
+	if pooled {
+		l.checkMax = pooledCheckMax
+	}
+	return l
 }
 
 func (l *liveness) now() int64 { return int64(time.Since(l.start)) + 1 }
@@ -36,7 +45,7 @@ func (c *conn) confirm(ctx context.Context) error {
 	case now-c.heard < int64(trustedFor) && c.heard >= c.live.suspect.Load():
 		return nil
 	}
-	checking, cancel := context.WithTimeout(ctx, checkMax)
+	checking, cancel := context.WithTimeout(ctx, c.live.checkMax)
 	defer cancel()
 	err := c.Ping(checking)
 	if err == nil {

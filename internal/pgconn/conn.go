@@ -32,6 +32,7 @@ type conn struct {
 	begun      beginState
 	begin      string          // BEGIN with the options of the transaction
 	statements *keptStatements // nil where none are kept
+	pooler     *pooler         // nil where the connection is a session of its own
 	live       *liveness
 	heard      int64 // when the server was heard last
 }
@@ -166,6 +167,9 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if c.pooler != nil {
+		return nil, ErrNoSession
+	}
 	if err := checkQuery(query); err != nil {
 		return nil, err
 	}
@@ -205,12 +209,21 @@ func (c *conn) IsValid() bool { return !c.broken && c.inner.IsValid() }
 
 func (c *conn) Close() error { return c.inner.Close() }
 
-// setUp runs the session's first statement, whose first column is whether the session will do. The connect's
+// setUpSession runs setUp and wants the session to do.
+func (c *conn) setUpSession(query string) error {
+	ok, err := c.setUp(query)
+	if err == nil && !ok {
+		err = errors.New("the server is not what target_session_attrs wants")
+	}
+	return err
+}
+
+// setUp runs the connection's first statement, whose first column is whether the session will do. The connect's
 // own context closes the socket.
-func (c *conn) setUp(query string) error {
+func (c *conn) setUp(query string) (ok bool, err error) {
 	rows, err := c.inner.QueryContext(context.Background(), query, nil)
 	if err != nil {
-		return fmt.Errorf("session settings: %w", err)
+		return false, fmt.Errorf("session settings: %w", err)
 	}
 	dest := make([]driver.Value, len(rows.Columns()))
 	err = rows.Next(dest)
@@ -218,12 +231,9 @@ func (c *conn) setUp(query string) error {
 		err = rows.Next(dest)
 	}
 	if err != io.EOF {
-		return fmt.Errorf("session settings: %w", err)
+		return false, fmt.Errorf("session settings: %w", err)
 	}
-	if dest[0] != true {
-		return errors.New("the server is not what target_session_attrs wants")
-	}
-	return nil
+	return dest[0] == true, nil
 }
 
 // checkQuery: a NUL ends the text early for the server (protocol strings end with one). Invalid UTF-8 the

@@ -27,6 +27,7 @@ type connector struct {
 	checkSet setting
 	// noCheck is set once a server was content without checkSet only.
 	noCheck atomic.Bool
+	pooler  *pooler // nil where each connection is a session of its own
 	keeper  *keeper
 	live    *liveness
 	scouts  *scouts
@@ -139,6 +140,7 @@ func (c *connector) attempt(ctx context.Context, h Host, plan tlsPlan) (_ *conn,
 		return nil, err
 	}
 	cn := newConn(inner.(*pgdriver.Conn), raw, c.live, c.statementsMax)
+	cn.pooler = c.pooler
 	return cn, c.setUp(cn)
 }
 
@@ -171,15 +173,18 @@ func (c *connector) dial(ctx context.Context, h Host, plan tlsPlan) (net.Conn, e
 
 // setUp makes the session's settings, in one round trip.
 func (c *connector) setUp(cn *conn) error {
+	if c.pooler != nil {
+		return c.pooler.check(cn)
+	}
 	condition := attrsConditions[c.target.SessionAttrs]
 	if !c.noCheck.Load() {
-		err := cn.setUp(settingsQuery(condition, append([]setting{c.checkSet}, c.settings...)))
+		err := cn.setUpSession(settingsQuery(condition, append([]setting{c.checkSet}, c.settings...)))
 		var pgErr pgdriver.Error
 		if !errors.As(err, &pgErr) {
 			return err
 		}
 	}
-	err := cn.setUp(settingsQuery(condition, c.settings))
+	err := cn.setUpSession(settingsQuery(condition, c.settings))
 	if err == nil {
 		c.noCheck.Store(true)
 	}

@@ -28,7 +28,8 @@ type Config struct {
 	// ConnectTimeout covers dial, TLS and startup, for each host of the URL. The URL's connect_timeout wins.
 	// 0 is 2s. A host that is silent is tried anew meanwhile.
 	ConnectTimeout time.Duration
-	// StatementTimeout is sent as statement_timeout; 0 sends none, and the server's own default holds.
+	// StatementTimeout is sent as statement_timeout; 0 sends none, and the server's own default holds. Below 0 there is no
+	// limit, whatever the server's default is.
 	StatementTimeout time.Duration
 	// PoolMax bounds the open connections; 0 is no bound. PoolMin of them stay open when idle.
 	PoolMax, PoolMin int
@@ -42,6 +43,9 @@ type Config struct {
 	// DefaultSSLMode holds where the URL names no sslmode. Empty is libpq's default, prefer;
 	// a caller that demands verified TLS says verify-full here.
 	DefaultSSLMode SSLMode
+	// Pooled: the URL leads through a pooler that pools transactions. Nothing is sent that outlives one: StatementTimeout
+	// holds within transactions only, and a query with arguments, which takes a prepared statement, is ErrNoSession.
+	Pooled bool
 }
 
 // String describes the pool without its password.
@@ -98,12 +102,19 @@ func newConnector(c Config) (*connector, error) {
 			return nil, err
 		}
 	}
+	var way *pooler
+	if c.Pooled {
+		if way, err = newPooler(t, c.StatementTimeout); err != nil {
+			return nil, err
+		}
+	}
 	return &connector{
 		target:   t,
+		pooler:   way,
 		timeout:  firstPositive(t.ConnectTimeout, c.ConnectTimeout, connectTimeoutDefault),
 		settings: sessionSettings(t, c.StatementTimeout),
 		checkSet: setting{"client_connection_check_interval", "500ms"},
-		live:     &liveness{start: time.Now()},
+		live:     newLiveness(c.Pooled),
 		scouts:   newScouts(),
 
 		statementsMax: c.Statements,

@@ -12,6 +12,9 @@ import (
 // fixedSettings are those that pgdriver's parsing and quoting rest on.
 var fixedSettings = []string{"client_encoding", "standard_conforming_strings", "datestyle", "bytea_output"}
 
+// idleInTransactionMax ends a transaction whose client is gone without a word, and with it the locks that it holds.
+const idleInTransactionMax = "60s"
+
 // attrsConditions are the values of target_session_attrs, each as the condition a session must meet.
 var attrsConditions = map[string]string{
 	"":           "true",
@@ -86,16 +89,23 @@ func sessionSettings(t Target, statementTimeout time.Duration) []setting {
 		{"TimeZone", "UTC"},
 		{"DateStyle", "ISO"},
 		{"bytea_output", "hex"},
-		{"idle_in_transaction_session_timeout", "60s"},
+		{"idle_in_transaction_session_timeout", idleInTransactionMax},
 	}
-	if statementTimeout > 0 {
-		ms := max(1, statementTimeout.Milliseconds()) // 0 would be no limit
-		settings = append(settings, setting{"statement_timeout", strconv.FormatInt(ms, 10)})
+	if statementTimeout != 0 {
+		settings = append(settings, setting{"statement_timeout", milliseconds(statementTimeout)})
 	}
 	settings = slices.DeleteFunc(settings, func(s setting) bool {
 		return slices.ContainsFunc(t.options, func(o setting) bool { return strings.EqualFold(o.name, s.name) })
 	})
 	return append(settings, t.options...)
+}
+
+// milliseconds writes a timeout for PostgreSQL, to which 0 is no limit.
+func milliseconds(timeout time.Duration) string {
+	if timeout < 0 {
+		return "0"
+	}
+	return strconv.FormatInt(max(1, timeout.Milliseconds()), 10)
 }
 
 // settingsQuery makes all settings in one statement, whose first column tells whether the session will do.

@@ -45,6 +45,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if opts.ReadOnly {
 		begin += " READ ONLY"
 	}
+	if c.pooler != nil {
+		begin += c.pooler.begin
+	}
 	c.tx, c.failed = true, false
 	c.begin, c.begun = begin, beginWaits
 	return tx{c, ctx}, nil
