@@ -86,7 +86,7 @@ func NewHandler(c Config) http.Handler {
 	if c.Explorable {
 		server.Use(extension.Introspection{})
 	}
-	server.Use(&limiter{limits: c.Limits, introspection: c.Explorable, known: cache})
+	server.Use(newLimiter(c.Limits, c.Explorable, cache))
 	server.AroundOperations(bounded(c.Timeout))
 	server.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 		field := graphql.GetRootFieldContext(ctx).Field

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 
 	"github.com/99designs/gqlgen/complexity"
@@ -11,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
+	"golang.org/x/sync/semaphore"
 
 	"dossier/internal/fault"
 	"dossier/internal/telemetry"
@@ -28,6 +30,7 @@ type Limits struct {
 	Directives int
 	Fragments  int
 	Complexity int // fields times the sizes of the pages around them
+	InFlight   int // complexity of the operations that run at a time, for each processor; others wait for their turn
 }
 
 // DefaultLimits are wide enough for GraphiQL's introspection and for any page that people look at.
@@ -41,6 +44,7 @@ var DefaultLimits = Limits{
 	Directives: 100,
 	Fragments:  100,
 	Complexity: 100_000,
+	InFlight:   50_000,
 }
 
 // limiter holds requests to their limits. The shape of a query is checked before it is validated, as validation takes
@@ -50,11 +54,21 @@ type limiter struct {
 	introspection bool
 	known         graphql.Cache[*ast.QueryDocument]
 	schema        graphql.ExecutableSchema
+	room          *semaphore.Weighted // for the complexity of what runs at a time, roomMax at most
+	roomMax       int64
+}
+
+func newLimiter(limits Limits, introspection bool, known graphql.Cache[*ast.QueryDocument]) *limiter {
+	room := int64(limits.InFlight * runtime.GOMAXPROCS(0))
+	return &limiter{
+		limits: limits, introspection: introspection, known: known, room: semaphore.NewWeighted(room), roomMax: room,
+	}
 }
 
 var (
 	_ graphql.OperationParameterMutator = (*limiter)(nil)
 	_ graphql.OperationContextMutator   = (*limiter)(nil)
+	_ graphql.ResponseInterceptor       = (*limiter)(nil)
 	_ graphql.HandlerExtension          = (*limiter)(nil)
 )
 
@@ -106,10 +120,24 @@ func (l *limiter) MutateOperationContext(ctx context.Context, op *graphql.Operat
 	}
 	cost := complexity.Calculate(ctx, priced{l.schema}, op.Operation, op.Variables)
 	telemetry.RequestFrom(ctx).SetCost(cost, l.limits.Complexity)
+	op.Stats.SetExtension(l.ExtensionName(), cost)
 	if cost > l.limits.Complexity {
 		return gqlerror.Wrap(fault.Exceeded("complexity", l.limits.Complexity, cost))
 	}
 	return nil
+}
+
+// InterceptResponse runs the operation when there is room for it. What an operation needs of memory and of the processor grows
+// with its complexity: more of them side by side would only make all of them slow. They wait in the order in which they
+// came, and no longer than their deadline.
+func (l *limiter) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	cost, _ := graphql.GetOperationContext(ctx).Stats.GetExtension(l.ExtensionName()).(int)
+	share := min(int64(cost), l.roomMax)
+	if err := l.room.Acquire(ctx, share); err != nil {
+		return nil // it timed out, or nobody waits for it any more
+	}
+	defer l.room.Release(share)
+	return next(ctx)
 }
 
 var errNoIntrospection = fault.Denied("Introspection is off on this server.")

@@ -86,7 +86,7 @@ func (t transport) execute(
 	}
 	responses, ctx := exec.DispatchOperation(r.Context(), operation)
 	response := responses(ctx)
-	if response == nil && r.Context().Err() == nil { // the check of the credential has left no time to begin
+	if response == nil && r.Context().Err() == nil { // there was no time to begin, or no room in it
 		late := gqlerror.List{gqlerror.Wrap(fault.TimedOut)}
 		response = exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), late)
 	}
