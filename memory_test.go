@@ -27,11 +27,11 @@ func TestMemoryIsTuned(t *testing.T) {
 		limit     int64
 		shown     string
 	}{
-		{config.Config{}, memlimit.Limit(64 * mebibyte), 400, 57 * mebibyte, "400 57MiB"},
-		{config.Config{}, memlimit.Limit(math.MaxUint64), 400, math.MaxInt64 >> 20 << 20, "400 8796093022207MiB"},
-		{config.Config{}, none, 400, math.MaxInt64, "400 off"},
+		{config.Config{}, memlimit.Limit(64 * mebibyte), 300, 57 * mebibyte, "300 57MiB"},
+		{config.Config{}, memlimit.Limit(math.MaxUint64), 300, math.MaxInt64 >> 20 << 20, "300 8796093022207MiB"},
+		{config.Config{}, none, 300, math.MaxInt64, "300 off"},
 		{config.Config{GCPercent: "50"}, memlimit.Limit(64 * mebibyte), 100, 57 * mebibyte, "50 57MiB"},
-		{config.Config{MemoryLimit: "1GiB"}, memlimit.Limit(64 * mebibyte), 400, math.MaxInt64, "400 1GiB"},
+		{config.Config{MemoryLimit: "1GiB"}, memlimit.Limit(64 * mebibyte), 300, math.MaxInt64, "300 1GiB"},
 	} {
 		debug.SetGCPercent(100)
 		debug.SetMemoryLimit(math.MaxInt64)
@@ -74,8 +74,8 @@ func TestMemoryOfTheProgram(t *testing.T) {
 		shown          string
 		percent, limit float64
 	}{
-		{nil, fmt.Sprintf("GOGC=400\n    GOMEMLIMIT=%dMiB\n", chosen), 400, float64(chosen << 20)},
-		{[]string{"GOGC=", "GOMEMLIMIT="}, fmt.Sprintf("GOGC=400\n    GOMEMLIMIT=%dMiB\n", chosen), 400, float64(chosen << 20)},
+		{nil, fmt.Sprintf("GOGC=300\n    GOMEMLIMIT=%dMiB\n", chosen), 300, float64(chosen << 20)},
+		{[]string{"GOGC=", "GOMEMLIMIT="}, fmt.Sprintf("GOGC=300\n    GOMEMLIMIT=%dMiB\n", chosen), 300, float64(chosen << 20)},
 		{[]string{"GOGC=50", "GOMEMLIMIT=123MiB"}, "GOGC=50\n    GOMEMLIMIT=123MiB\n", 50, 123 * mebibyte},
 	} {
 		admin := freeAddress(t)
