@@ -11,7 +11,7 @@ import (
 
 // Statements of a fixed shape are sent prepared: their values apart from their text, which PostgreSQL parses once for each
 // connection (see pgconn). A value is a param; one that decides how the rows are found best, such as what is searched for, is
-// planned, and a statement that has one is never prepared: PostgreSQL plans a prepared statement once for all its values.
+// planned, and a statement that has one is never prepared: a prepared statement has one plan for all its values.
 
 // param is a value that may be sent apart from the statement's text.
 type param struct{ value any }

@@ -35,8 +35,8 @@ type Config struct {
 	PoolMax, PoolMin int
 	// PoolIdle is how long a connection above PoolMin may stay idle; 0 is for ever.
 	PoolIdle time.Duration
-	// Statements is how many prepared statements each connection keeps, of the queries that are sent with arguments. With 0 such a
-	// query is prepared for one use, which takes three round trips.
+	// Statements is how many prepared statements each connection keeps, of the queries that are sent with arguments, each with one
+	// plan for all of them. With 0 such a query is prepared for one use, which takes three round trips.
 	Statements int
 	// ApplicationName is what pg_stat_activity shows. The URL's application_name wins.
 	ApplicationName string
@@ -112,7 +112,7 @@ func newConnector(c Config) (*connector, error) {
 		target:   t,
 		pooler:   way,
 		timeout:  firstPositive(t.ConnectTimeout, c.ConnectTimeout, connectTimeoutDefault),
-		settings: sessionSettings(t, c.StatementTimeout),
+		settings: sessionSettings(t, c.StatementTimeout, c.Statements),
 		checkSet: setting{"client_connection_check_interval", "500ms"},
 		live:     newLiveness(c.Pooled),
 		scouts:   newScouts(),

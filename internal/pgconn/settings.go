@@ -84,7 +84,7 @@ func splitOptions(s string) []string {
 }
 
 // sessionSettings are this package's own, overridden by what the URL's options say.
-func sessionSettings(t Target, statementTimeout time.Duration) []setting {
+func sessionSettings(t Target, statementTimeout time.Duration, keptStatements int) []setting {
 	settings := []setting{
 		{"TimeZone", "UTC"},
 		{"DateStyle", "ISO"},
@@ -93,6 +93,11 @@ func sessionSettings(t Target, statementTimeout time.Duration) []setting {
 	}
 	if statementTimeout != 0 {
 		settings = append(settings, setting{"statement_timeout", milliseconds(statementTimeout)})
+	}
+	if keptStatements > 0 {
+		// By default PostgreSQL plans a prepared statement anew for each execution as long as that looks cheaper, which takes
+		// longer than to find a row by its key.
+		settings = append(settings, setting{"plan_cache_mode", "force_generic_plan"})
 	}
 	settings = slices.DeleteFunc(settings, func(s setting) bool {
 		return slices.ContainsFunc(t.options, func(o setting) bool { return strings.EqualFold(o.name, s.name) })

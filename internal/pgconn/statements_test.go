@@ -60,6 +60,16 @@ func TestKeptStatements(t *testing.T) {
 	}
 }
 
+// What is kept is planned once: to plan it for each execution would take longer than many an execution.
+func TestKeptStatementsArePlannedOnce(t *testing.T) {
+	t.Parallel()
+	for kept, want := range map[int]string{0: "auto", 2: "force_generic_plan"} {
+		if got := show(t, open(t, Config{Statements: kept}), "plan_cache_mode"); got != want {
+			t.Errorf("plan_cache_mode is %s with %d statements kept, want %s", got, kept, want)
+		}
+	}
+}
+
 // With none to keep, as behind a pooler that changes connections between transactions, nothing is left behind.
 func TestNoKeptStatements(t *testing.T) {
 	t.Parallel()
