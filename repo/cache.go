@@ -16,7 +16,7 @@ const (
 	cacheExpiry   = 10 * time.Second
 )
 
-// cache keeps the rows that every request asks for: the viewer's session and user, and the viewer's company. It exists
+// cache keeps the rows that every request asks for: the viewer's session and user, and companies. It exists
 // only while this instance is told of changes. A nil cache has nothing and keeps nothing.
 type cache struct {
 	sessions  *otter.Cache[string, *cachedSession] // by the hash of the token

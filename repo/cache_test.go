@@ -7,14 +7,15 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"dossier/internal/fault"
-	"dossier/internal/pgconn"
 	"github.com/uptrace/bun"
 
+	"dossier/internal/fault"
+	"dossier/internal/pgconn"
 	"dossier/internal/pgtest"
 	"dossier/internal/tcpproxy"
 	"dossier/model"
@@ -116,15 +117,42 @@ func TestWarmViewersCostNoStatement(t *testing.T) {
 	if _, name, _, _ := i.whoIs(t.Context(), hash); name != "Mo Member" {
 		t.Errorf("what one asker did another one sees: %s", name)
 	}
-	// Another company is not cached, for staff neither.
-	admin := i.Reader(model.Viewer{UserID: w.admin.ID, Role: model.RoleAdmin})
-	for range 2 {
+}
+
+// Companies are cached for whoever may see them, whole, and for nobody else.
+func TestCachedCompaniesAreScoped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i := newInstance(t, w)
+	both := []model.CompanyID{w.company.ID, w.other.ID}
+	onlyIDs := model.Selection{}
+	read := func(u *model.User, want int, statements int, ids ...model.CompanyID) {
+		t.Helper()
 		i.sql.Reset()
-		must[[]*model.Company](t)(admin.CompaniesByIDs(t.Context(), []model.CompanyID{w.company.ID}))
-		if sent := requested(i.sql); len(sent) != 1 {
-			t.Errorf("%d statements for staff", len(sent))
+		companies := must[[]*model.Company](t)(i.Reader(viewer(u)).Selecting(onlyIDs).CompaniesByIDs(t.Context(), ids))
+		if sent := requested(i.sql); len(companies) != want || len(sent) != statements {
+			t.Errorf("%s: %d companies by %d statements, want %d by %d", u.Name, len(companies), len(sent), want, statements)
+		}
+		for _, company := range companies {
+			if company.Name == "" {
+				t.Error("a part of a company is cached")
+			}
+			company.Name = "changed by who asked"
 		}
 	}
+	read(w.admin, 2, 1, both...)
+	read(w.admin, 2, 0, both...)
+	read(w.admin, 1, 0, w.other.ID)
+	read(w.member, 1, 0, w.company.ID)
+	read(w.member, 1, 1, both...)
+	read(w.member, 0, 1, w.other.ID)
+	must[*model.Company](t)(inTx(t, w, w.stranger, func(ctx context.Context, tx *repo.Tx) (*model.Company, error) {
+		return tx.UpdateCompany(ctx, model.UpdateCompanyInput{ID: w.other.ID, Name: new("Other, renamed")})
+	}))
+	within(t, staleMax, "the other company's new name", func() bool {
+		companies := must[[]*model.Company](t)(i.Reader(viewer(w.admin)).CompaniesByIDs(t.Context(), both))
+		return slices.ContainsFunc(companies, func(c *model.Company) bool { return c.Name == "Other, renamed" })
+	})
 }
 
 // requested are the statements but those by which the watch keeps itself awake.

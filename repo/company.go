@@ -42,24 +42,35 @@ func (r Reader) Companies(
 	return list(ctx, r, p, r.companies(f))
 }
 
-// CompaniesByIDs reads companies in any order; those not there or not visible are left out. The viewer's own may be cached.
+// CompaniesByIDs reads companies in any order; those not there or not visible are left out. There are few companies, they
+// change rarely and everything leads to one: what the viewer may see of them may be cached.
 func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
-	if own := r.viewer.CompanyID; own == nil || len(ids) != 1 || ids[0] != *own {
-		return r.companiesByIDs(ctx, ids)
-	}
-	if company, ok := r.cache.company(ids[0]); ok {
-		return model.Join([]*model.Company{company}), nil
+	if companies, ok := r.cachedCompanies(ids); ok {
+		return model.Join(companies), nil
 	}
 	read := r.cache.now()
-	companies, err := r.Selecting(nil).companiesByIDs(ctx, ids) // what is cached must be whole
+	if r.cache != nil {
+		r = r.Selecting(nil) // what is cached must be whole
+	}
+	companies, err := byIDs[model.Company](ctx, r, r.companies(nil)(), ids)
 	for _, company := range companies {
 		r.cache.keepCompany(read, *company)
 	}
 	return companies, err
 }
 
-func (r Reader) companiesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
-	return byIDs[model.Company](ctx, r, r.companies(nil)(), ids)
+// cachedCompanies gives copies of the companies, if all of them are cached and the viewer may see them.
+func (r Reader) cachedCompanies(ids []model.CompanyID) ([]*model.Company, bool) {
+	companies := make([]*model.Company, len(ids))
+	for i, id := range ids {
+		visible := r.viewer.IsStaff() || r.viewer.CompanyID != nil && *r.viewer.CompanyID == id
+		company, ok := r.cache.company(id)
+		if !visible || !ok {
+			return nil, false
+		}
+		companies[i] = company
+	}
+	return companies, true
 }
 
 func (tx *Tx) lockCompany(
