@@ -2,7 +2,7 @@
 
 .PHONY: check test lint generate generated screenshot bench bench-growth bench-smoke bench-report bench-test
 
-check: lint generated test
+check: lint generated test bench-test bench-smoke
 
 # The README's test command, with the race detector.
 test:

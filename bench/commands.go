@@ -95,10 +95,10 @@ type smokeCommand struct {
 	Peers    []string      `env:"PEERS" default:"dossier,nest,nest2,postgraphile,limit" help:"Who takes part."`
 }
 
-// statementsWanted are what Dossier may send for one request, transaction control aside.
-var statementsWanted = map[string]float64{"W1": 2, "W2": 2, "W3": 3, "W3Z": 3, "W4": 2, "W5": 2, "W6": 5}
+// statementsMax are what Dossier may send for one request, transaction control aside. Companies may be cached.
+var statementsMax = map[string]float64{"W1": 2, "W2": 2, "W3": 3, "W3Z": 3, "W4": 2, "W5": 2, "W6": 5}
 
-// Run fails if an answer is wrong or Dossier sends another number of statements. How fast it went is of no interest.
+// Run fails if an answer is wrong or Dossier sends too many statements. How fast it went is of no interest.
 func (c smokeCommand) Run(ctx context.Context) error {
 	run := runCommand{c.place, settings{
 		Scale: c.Scale, Rounds: 1, Duration: c.Duration, Warmup: 0, Connections: []int{8}, Peers: c.Peers, Workloads: allWorkloads(),
@@ -122,10 +122,10 @@ func (c smokeCommand) Run(ctx context.Context) error {
 func checkStatements(all []statements) error {
 	var wrong error
 	for _, s := range all {
-		want, ok := statementsWanted[s.Workload]
-		if ok && s.Peer == dossierName && s.PerRequest != want {
-			wrong = errors.Join(wrong, fmt.Errorf("dossier sends %v statements for %s, not %v:\n%s",
-				s.PerRequest, s.Workload, want, strings.Join(s.texts, "\n")))
+		most, ok := statementsMax[s.Workload]
+		if ok && s.Peer == dossierName && s.PerRequest > most {
+			wrong = errors.Join(wrong, fmt.Errorf("dossier sends %v statements for %s, more than %v:\n%s",
+				s.PerRequest, s.Workload, most, strings.Join(s.texts, "\n")))
 		}
 	}
 	return wrong

@@ -121,7 +121,7 @@ func (s *stage) use(ctx context.Context, scale float64, names []string) error {
 	return s.signIn(ctx)
 }
 
-// readWorld finds out who belongs to which company.
+// readWorld finds out who belongs to which company, and how many documents each user owns.
 func readWorld(ctx context.Context, conn *pgx.Conn, size data.Size) (workload.World, error) {
 	companies, users := map[uuid.UUID]int{}, map[uuid.UUID]int{}
 	for n := range size.Companies {
@@ -130,14 +130,16 @@ func readWorld(ctx context.Context, conn *pgx.Conn, size data.Size) (workload.Wo
 	for n := range size.Users {
 		users[data.ID(data.User, n)] = n
 	}
-	world := workload.World{Size: size, CompanyOf: make([]int, size.Users)}
-	rows, err := conn.Query(ctx, "SELECT id, company_id FROM users WHERE company_id IS NOT NULL")
+	world := workload.World{Size: size, CompanyOf: make([]int, size.Users), Documents: make([]int, size.Users)}
+	rows, err := conn.Query(ctx, `SELECT u.id, u.company_id, (SELECT count(*) FROM documents d WHERE d.owner_id = u.id)
+		FROM users u WHERE u.company_id IS NOT NULL`)
 	if err != nil {
 		return world, err
 	}
 	var user, company uuid.UUID
-	_, err = pgx.ForEachRow(rows, []any{&user, &company}, func() error {
-		world.CompanyOf[users[user]] = companies[company]
+	var documents int
+	_, err = pgx.ForEachRow(rows, []any{&user, &company, &documents}, func() error {
+		world.CompanyOf[users[user]], world.Documents[users[user]] = companies[company], documents
 		return nil
 	})
 	return world, err

@@ -17,6 +17,7 @@ type Change struct {
 type World struct {
 	Size      data.Size
 	CompanyOf []int // the number of each user's company; of no meaning for staff
+	Documents []int // how many documents each user owns
 }
 
 // Walk gives the changes of one connection of many, one after the other. The connections share nothing: what one of them
@@ -117,7 +118,8 @@ func walkCompanies(world World, worker, workers int) (func() Change, error) {
 	var movers []int
 	places := map[int]int{} // where a mover is, as a place in companies
 	for _, n := range members(world.Size, world.Size.Users) {
-		if company := world.CompanyOf[n]; stays[company] != n && len(movers) < moversMax {
+		company, documents := world.CompanyOf[n], world.Documents[n]
+		if stays[company] != n && documents > 0 && documents <= moverDocumentsMax && len(movers) < moversMax {
 			movers = append(movers, n)
 			places[n] = at[company]
 		}

@@ -101,8 +101,9 @@ func TestHas(t *testing.T) {
 // worldOf has users spread over the companies, as good as any.
 func worldOf(scale float64) World {
 	size := data.SizeOf(scale)
-	world := World{Size: size, CompanyOf: make([]int, size.Users)}
+	world := World{Size: size, CompanyOf: make([]int, size.Users), Documents: make([]int, size.Users)}
 	for n := range world.CompanyOf {
+		world.Documents[n] = n % 9
 		world.CompanyOf[n] = n * n % size.Companies
 	}
 	return world
