@@ -247,6 +247,9 @@ func TestPoolerLosesTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := tx.Exec("SELECT 1"); err != nil { // BEGIN goes with it
+		t.Fatal(err)
+	}
 	way.Set(t, tcpproxy.Refuse)
 	time.Sleep(100 * time.Millisecond)
 	if err := tx.Commit(); !errors.Is(err, pgconn.ErrCommitUnknown) || !pgconn.Unavailable(err) {

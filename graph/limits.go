@@ -131,6 +131,9 @@ func (l *limiter) MutateOperationContext(ctx context.Context, op *graphql.Operat
 // with its complexity: more of them side by side would only make all of them slow. They wait in the order in which they
 // came, and no longer than their deadline.
 func (l *limiter) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	if !graphql.HasOperationContext(ctx) { // a refusal of what is no operation
+		return next(ctx)
+	}
 	cost, _ := graphql.GetOperationContext(ctx).Stats.GetExtension(l.ExtensionName()).(int)
 	share := min(int64(cost), l.roomMax)
 	if err := l.room.Acquire(ctx, share); err != nil {

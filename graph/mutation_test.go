@@ -256,32 +256,34 @@ func TestEndedCredentialIsAnError(t *testing.T) {
 		t.Errorf("after signing out: %s", answer.Body)
 	}
 	client := w.As(t, w.member)
+	project := w.Projects(t, w.member, 1)[0]
 	blocker, err := w.Pool.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := w.member.ID.Global().UUID.String()
-	// With the row locked as for a deletion, the mutation's check of its viewer waits.
-	for _, statement := range []string{"SELECT FROM users WHERE id = $1 FOR UPDATE", "UPDATE users SET role = 'MANAGER' WHERE id = $1"} {
-		if _, err := blocker.Exec(statement, id); err != nil {
-			t.Fatal(err)
-		}
+	defer blocker.Rollback()
+	if _, err := blocker.Exec("SELECT FROM projects FOR UPDATE"); err != nil {
+		t.Fatal(err)
 	}
 	done := make(chan string)
 	go func() {
-		done <- client.Do(t, `mutation { createProject(input: {name: "n", clientName: "c"}) { project { id } userErrors { code } } }`).Body
+		done <- client.Do(t, `mutation($id: ID!) { updateProject(input: {id: $id, name: "n"}) { project { id } }
+			createProject(input: {name: "n", clientName: "c"}) { project { id } userErrors { code } } }`, "id", project.ID).Body
 	}()
-	// It has passed the check of its credential when it waits for the row.
+	// The first mutation of the request waits for the project while the viewer's role changes.
 	for waiting := 0; waiting == 0; time.Sleep(10 * time.Millisecond) {
 		if err := w.Pool.QueryRow(`SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if _, err := w.Pool.Exec("UPDATE users SET role = 'MANAGER' WHERE id = $1", w.member.ID); err != nil {
+		t.Fatal(err)
+	}
 	if err := blocker.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	if body := <-done; !strings.Contains(body, `"errors":[{`) || !strings.Contains(body, "UNAUTHENTICATED") {
+	if body := <-done; !strings.Contains(body, `"path":["createProject"]`) || !strings.Contains(body, "UNAUTHENTICATED") {
 		t.Errorf("a role that changed meanwhile: %s", body)
 	}
 }

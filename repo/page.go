@@ -152,10 +152,7 @@ func list[T any, P model.Row[T]](
 	}
 	connection := p.connection(rows, func(ctx context.Context) (int32, error) {
 		var count int32
-		q, err := r.prepare(build().ColumnExpr("count(*)"))
-		if err == nil {
-			err = q.Scan(ctx, &count)
-		}
+		err := build().ColumnExpr("count(*)").Scan(ctx, &count)
 		return count, translate(err)
 	})
 	// The row beyond the page is no part of its batch: nothing is loaded for it.
@@ -220,8 +217,12 @@ func countBy[K model.ID](
 		Count  int32
 	}
 	q, parent := by.joined(q)
+	keys := any(param{uuidArray(parents)})
+	if by.pairs != "" || by.column == "company_id" { // which may have most of the table, or next to nothing
+		keys = planned{uuidArray(parents)}
+	}
 	q, err := r.prepare(q.ColumnExpr("? AS parent, count(*) AS count", parent).
-		Where("? = ANY (?::uuid[])", parent, param{uuidArray(parents)}).GroupExpr("?", parent))
+		Where("? = ANY (?::uuid[])", parent, keys).GroupExpr("?", parent))
 	if err != nil {
 		return nil, err
 	}
