@@ -98,6 +98,10 @@ type smokeCommand struct {
 // statementsMax are what Dossier may send for one request, transaction control aside. Companies may be cached.
 var statementsMax = map[string]float64{"W1": 2, "W2": 2, "W3": 3, "W3Z": 3, "W4": 2, "W5": 2, "W6": 5}
 
+// strayMax is what may come on top, for each of the 20 requests that are counted: now and then a server says something that
+// no request has asked for. One statement too many in each request is 1.
+const strayMax = 0.15
+
 // Run fails if an answer is wrong or Dossier sends too many statements. How fast it went is of no interest.
 func (c smokeCommand) Run(ctx context.Context) error {
 	run := runCommand{c.place, settings{
@@ -123,7 +127,7 @@ func checkStatements(all []statements) error {
 	var wrong error
 	for _, s := range all {
 		most, ok := statementsMax[s.Workload]
-		if ok && s.Peer == dossierName && s.PerRequest > most {
+		if ok && s.Peer == dossierName && s.PerRequest > most+strayMax {
 			wrong = errors.Join(wrong, fmt.Errorf("dossier sends %v statements for %s, more than %v:\n%s",
 				s.PerRequest, s.Workload, most, strings.Join(s.texts, "\n")))
 		}

@@ -139,12 +139,12 @@ func TestWhatIsWrongFails(t *testing.T) {
 func TestStatementsAreChecked(t *testing.T) {
 	t.Parallel()
 	right := []statements{
-		{Workload: "W1", Peer: dossierName, PerRequest: 2}, {Workload: "W3", Peer: nestName, PerRequest: 3.2}, {Workload: "M1", Peer: dossierName, PerRequest: 9},
+		{Workload: "W1", Peer: dossierName, PerRequest: 2}, {Workload: "W4", Peer: dossierName, PerRequest: 2.1}, {Workload: "W3", Peer: nestName, PerRequest: 3.2}, {Workload: "M1", Peer: dossierName, PerRequest: 9},
 	}
 	if err := checkStatements(right); err != nil {
 		t.Error(err)
 	}
-	if checkStatements(append(right, statements{Workload: "W6", Peer: dossierName, PerRequest: 5.05})) == nil {
+	if checkStatements(append(right, statements{Workload: "W6", Peer: dossierName, PerRequest: 5.5})) == nil {
 		t.Error("a statement more is not noticed")
 	}
 }

@@ -14,7 +14,7 @@ import (
 // lateMax is generous: two noisy cores, and the race detector.
 const (
 	cancelAfter = 100 * time.Millisecond
-	lateMax     = 150 * time.Millisecond
+	lateMax     = 400 * time.Millisecond
 )
 
 // endings are the ways in which a context ends.
