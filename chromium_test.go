@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"dossier/internal/apitest"
+	"dossier/internal/pgtest"
 )
 
 // chromiumStartMax is how long Chromium may take to start on a busy machine.
@@ -33,17 +33,7 @@ var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome"}
 // chromium gives the path of Chromium. Without one the test is skipped, but never by CI.
 func chromium(t *testing.T) string {
 	t.Helper()
-	for _, name := range chromiumNames {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	const message = "there is no Chromium, so nobody looked at the playground. On Debian: apt-get install chromium"
-	if os.Getenv("CI") != "" {
-		t.Fatal(message)
-	}
-	t.Skip("SKIPPED: " + message)
-	return ""
+	return pgtest.Program(t, "there is no Chromium, so nobody looked at the playground. On Debian: apt-get install chromium", chromiumNames...)
 }
 
 // tab is a page in a headless Chromium of its own.

@@ -73,10 +73,7 @@ func (db *database) open(c config.Config, address string) (err error) {
 	settings := pgconn.Config{
 		URL: address, ConnectTimeout: c.ConnectTimeout, StatementTimeout: statementTimeout,
 		PoolMax: c.PoolMax, PoolMin: c.PoolMin, PoolIdle: c.PoolIdle, ApplicationName: "dossier",
-		Pooled: c.PostgresDirectURL != "",
-	}
-	if !settings.Pooled {
-		settings.Statements = pgconn.StatementsDefault
+		Pooled: c.PostgresDirectURL != "", Statements: pgconn.StatementsDefault,
 	}
 	if !c.IsDevelopment() {
 		settings.DefaultSSLMode = pgconn.SSLVerifyFull

@@ -97,8 +97,8 @@ func NewHandler(c Config) http.Handler {
 	return server
 }
 
-// bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the credential has spent some of the
-// time; sending the request has not, as that is the client's.
+// bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the
+// credential has spent some of the time; sending the request has not, as that is the client's.
 func bounded(timeout time.Duration) graphql.OperationMiddleware {
 	return func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		operation := graphql.GetOperationContext(ctx)

@@ -44,13 +44,19 @@ func (l link) joined(q *bun.SelectQuery) (*bun.SelectQuery, schema.QueryAppender
 	return q, bun.SafeQuery("pair.?", bun.Ident(l.column))
 }
 
+// value is a parent, or an array of them, in a statement. Where one parent may have most of a table and another next to
+// nothing, each wants a plan of its own.
+func (l link) value(parents any) any {
+	if l.pairs != "" || l.column == "company_id" {
+		return planned{parents}
+	}
+	return param{parents}
+}
+
 // belonging narrows a list to the rows of a parent, if one is named.
 func belonging[K model.ID](q *bun.SelectQuery, l link, parent *K) *bun.SelectQuery {
 	if parent == nil {
 		return q
 	}
-	if l.pairs == "" {
-		return l.of(q, param{*parent})
-	}
-	return l.of(q, planned{*parent}) // a parent of few rows wants another plan than one of many
+	return l.of(q, l.value(*parent))
 }

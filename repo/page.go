@@ -217,12 +217,8 @@ func countBy[K model.ID](
 		Count  int32
 	}
 	q, parent := by.joined(q)
-	keys := any(param{uuidArray(parents)})
-	if by.pairs != "" || by.column == "company_id" { // which may have most of the table, or next to nothing
-		keys = planned{uuidArray(parents)}
-	}
 	q, err := r.prepare(q.ColumnExpr("? AS parent, count(*) AS count", parent).
-		Where("? = ANY (?::uuid[])", parent, keys).GroupExpr("?", parent))
+		Where("? = ANY (?::uuid[])", parent, by.value(uuidArray(parents))).GroupExpr("?", parent))
 	if err != nil {
 		return nil, err
 	}

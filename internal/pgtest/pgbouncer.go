@@ -48,7 +48,8 @@ server_login_retry = 0.2
 // NewPgBouncer starts a PgBouncer before the server of the URL. Without one the test is skipped, but never by CI.
 func NewPgBouncer(t testing.TB, address string) *PgBouncer {
 	t.Helper()
-	path := findPgBouncer(t)
+	path := Program(t, "there is no PgBouncer, so nothing went through a pooler. On Debian: apt-get install pgbouncer",
+		"pgbouncer", "/usr/sbin/pgbouncer")
 	server, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
@@ -89,21 +90,6 @@ func NewPgBouncer(t testing.TB, address string) *PgBouncer {
 	}
 	t.Cleanup(func() { b.Stop(t) })
 	return b
-}
-
-func findPgBouncer(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{"pgbouncer", "/usr/sbin/pgbouncer"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	const message = "there is no PgBouncer, so nothing went through a pooler. On Debian: apt-get install pgbouncer"
-	if os.Getenv("CI") != "" {
-		t.Fatal(message)
-	}
-	t.Skip("SKIPPED: " + message)
-	return ""
 }
 
 // Start returns when the server is reached through it, or why it is not.
