@@ -39,7 +39,7 @@ type growthCommand struct {
 	Base     float64           `env:"BASE" default:"1" help:"The scale of the other series."`
 	Rounds   int               `env:"ROUNDS" default:"3" help:"How often each cell is measured."`
 	Duration time.Duration     `env:"DURATION" default:"2s" help:"How long a cell is measured."`
-	Warmup   time.Duration     `env:"WARMUP" default:"500ms" help:"How long a cell runs before."`
+	Warmup   time.Duration     `env:"WARMUP" default:"1.5s" help:"How long a cell runs before."`
 	Peers    []string          `env:"PEERS" default:"dossier,limit" help:"Who is measured, of dossier, limit, and the names in --variants. The series of pages and depth are for Dossier alone."`
 	Variants map[string]string `env:"VARIANTS" placeholder:"NAME=COMMAND;…" help:"Other builds of Dossier to measure beside it."`
 }
@@ -81,22 +81,38 @@ func (c growthCommand) record(ctx context.Context, path string) (*results, error
 		return nil, err
 	}
 	defer r.file.Close()
-	s, err := openStage(ctx, c.place, c.settings(c.Base))
+	base, err := openStage(ctx, c.place, c.settings(c.Base))
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	var about run
+	defer base.close()
+	workloads, err := c.settings(c.Base).workloads()
+	if err != nil {
+		return nil, err
+	}
+	var scales []compared
 	for _, scale := range c.scales() {
+		s := base
+		if scale != c.Base {
+			s = base.beside()
+			defer s.leave()
+		}
 		if err := s.use(ctx, scale, c.Peers); err != nil {
 			return nil, err
 		}
-		if scale == c.Base {
-			about = describe(s, c.settings(scale), began)
-		}
-		if err := c.measureScale(ctx, s, r.record); err != nil {
+		known, err := s.compare(ctx, workloads, r.record)
+		if err != nil {
 			return nil, err
 		}
+		scales = append(scales, compared{s, known})
+	}
+	about := describe(base, c.settings(c.Base), began)
+	if err := c.measureScales(ctx, scales, workloads, r.record); err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(scales, func(s compared) bool { return s.stage == base })
+	if err := c.measureBase(ctx, scales[at], workloads, r.record); err != nil {
+		return nil, err
 	}
 	about.Took = time.Since(began).Round(time.Second).String()
 	return &r.results, r.record(about)
@@ -110,35 +126,44 @@ func (c growthCommand) scales() []float64 {
 	return append(slices.Clone(c.Scales), c.Base)
 }
 
-// measureScale measures all that is measured at a scale, which for all but one is the series of scales.
-func (c growthCommand) measureScale(ctx context.Context, s *stage, record func(any) error) error {
-	workloads, err := c.settings(s.scale).workloads()
-	if err != nil {
-		return err
-	}
-	known, err := s.compare(ctx, workloads, record)
-	if err != nil {
-		return err
-	}
-	if slices.Contains(c.Scales, s.scale) {
-		for _, w := range workloads {
-			if slices.Contains(scaleWorkloads, w.Name) {
-				if err := c.series(ctx, s, growing{seriesScale, s.scale, w, aimConnections, nil}, known, record); err != nil {
+// compared is a stage whose peers' answers have been compared.
+type compared struct {
+	*stage
+	known answers
+}
+
+// measureScales measures the scales side by side, each round all of them: a machine that is slower for a minute is so for all.
+func (c growthCommand) measureScales(
+	ctx context.Context, scales []compared, workloads []workload.Workload, record func(any) error,
+) error {
+	for _, w := range workloads {
+		if !slices.Contains(scaleWorkloads, w.Name) {
+			continue
+		}
+		for round := range c.Rounds {
+			for i := range scales {
+				s := scales[(i+round)%len(scales)]
+				if !slices.Contains(c.Scales, s.scale) {
+					continue
+				}
+				if err := c.point(ctx, s, growing{seriesScale, s.scale, w, aimConnections, nil}, round, record); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	if s.scale != c.Base {
-		return nil
-	}
+	return nil
+}
+
+// measureBase measures what grows at one scale.
+func (c growthCommand) measureBase(ctx context.Context, s compared, workloads []workload.Workload, record func(any) error) error {
 	if err := c.measureShapes(ctx, s, record); err != nil {
 		return err
 	}
 	// The most connections come last: what they have made a server grow to stays.
 	for _, n := range growthConnections {
 		for _, w := range workloads {
-			if err := c.series(ctx, s, growing{seriesConnections, float64(n), w, n, nil}, known, record); err != nil {
+			if err := c.rounds(ctx, s, growing{seriesConnections, float64(n), w, n, nil}, record); err != nil {
 				return err
 			}
 		}
@@ -147,12 +172,12 @@ func (c growthCommand) measureScale(ctx context.Context, s *stage, record func(a
 }
 
 // measureShapes measures pages and depths.
-func (c growthCommand) measureShapes(ctx context.Context, s *stage, record func(any) error) error {
+func (c growthCommand) measureShapes(ctx context.Context, s compared, record func(any) error) error {
 	for _, operation := range pageOperations {
 		for _, first := range growthPages {
 			w := workload.Workload{Name: operation, Operation: operation}
-			if err := c.series(ctx, s, growing{seriesPage, float64(first), w, aimConnections,
-				[]workload.Variables{{"first": first}}}, answers{}, record); err != nil {
+			if err := c.rounds(ctx, s, growing{seriesPage, float64(first), w, aimConnections,
+				[]workload.Variables{{"first": first}}}, record); err != nil {
 				return err
 			}
 		}
@@ -160,7 +185,7 @@ func (c growthCommand) measureShapes(ctx context.Context, s *stage, record func(
 	companies := workload.Companies(s.size)
 	for _, depth := range growthDepths {
 		w := workload.Workload{Name: depthOperation, Operation: fmt.Sprintf("%s%d", depthOperation, depth)}
-		if err := c.series(ctx, s, growing{seriesDepth, float64(depth), w, aimConnections, companies}, answers{}, record); err != nil {
+		if err := c.rounds(ctx, s, growing{seriesDepth, float64(depth), w, aimConnections, companies}, record); err != nil {
 			return err
 		}
 	}
@@ -176,37 +201,44 @@ type growing struct {
 	variables   []workload.Variables // what only Dossier is asked; nil for a workload of all
 }
 
-// series measures a point, each round all peers.
-func (c growthCommand) series(ctx context.Context, s *stage, g growing, known answers, record func(any) error) error {
+func (c growthCommand) rounds(ctx context.Context, s compared, g growing, record func(any) error) error {
 	for round := range c.Rounds {
-		for i := range s.peers {
-			p := s.peers[(i+round)%len(s.peers)]
-			if g.variables != nil && p.name == limitName {
-				continue
-			}
-			source, err := s.sourceOf(p, g, known)
-			if err != nil {
-				return err
-			}
-			measured, err := s.measure(ctx, p, source, plan{
-				workload: g.workload, connections: g.connections, round: round, warmup: c.Warmup, duration: c.Duration,
-			})
-			if err != nil {
-				return err
-			}
-			measured.Series, measured.X = g.series, g.x
-			say("%-11s %5v %s", g.series, g.x, measured.line())
-			if err := record(measured); err != nil {
-				return err
-			}
+		if err := c.point(ctx, s, g, round, record); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *stage) sourceOf(p *peer, g growing, known answers) (load.Source, error) {
+// point measures a point once for all peers.
+func (c growthCommand) point(ctx context.Context, s compared, g growing, round int, record func(any) error) error {
+	for i := range s.peers {
+		p := s.peers[(i+round)%len(s.peers)]
+		if g.variables != nil && p.name == limitName {
+			continue
+		}
+		source, err := s.sourceOf(p, g)
+		if err != nil {
+			return err
+		}
+		measured, err := s.measure(ctx, p, source, plan{
+			workload: g.workload, connections: g.connections, round: round, warmup: c.Warmup, duration: c.Duration,
+		})
+		if err != nil {
+			return err
+		}
+		measured.Series, measured.X = g.series, g.x
+		say("%-11s %5v %s", g.series, g.x, measured.line())
+		if err := record(measured); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s compared) sourceOf(p *peer, g growing) (load.Source, error) {
 	if g.variables == nil {
-		return s.source(p, g.workload, g.connections, known)
+		return s.source(p, g.workload, g.connections, s.known)
 	}
 	var requests []load.Request
 	for _, variables := range g.variables {

@@ -94,6 +94,11 @@ func openStage(ctx context.Context, p place, s settings) (*stage, error) {
 	return &stage{place: p, cluster: c, builder: b}, nil
 }
 
+// beside gives another stage on the same cluster.
+func (s *stage) beside() *stage {
+	return &stage{place: s.place, cluster: s.cluster, builder: s.builder}
+}
+
 // use opens the database of a scale, and starts the peers on it.
 func (s *stage) use(ctx context.Context, scale float64, names []string) error {
 	s.leave()
@@ -188,7 +193,7 @@ func (s *stage) start(name string) (*peer, error) {
 			return nil, err
 		}
 	}
-	log := filepath.Join(s.place.dir(), "log", name+".log")
+	log := filepath.Join(s.place.dir(), "log", fmt.Sprintf("%s-%v.log", name, s.scale))
 	p.child, err = startChild(name, log, env, s.builder.command(name)...)
 	return p, err
 }
