@@ -11,7 +11,7 @@ import (
 )
 
 // access is the directive @access: it holds a field back from who may not use it.
-func access(ctx context.Context, _ any, next graphql.Resolver, role *model.Role) (any, error) {
+func access(ctx context.Context, _ any, next graphql.Resolver, role *model.Role, scope *model.Scope, anyScope bool) (any, error) {
 	if role == nil {
 		return next(ctx)
 	}
@@ -21,6 +21,14 @@ func access(ctx context.Context, _ any, next graphql.Resolver, role *model.Role)
 	}
 	if !viewer.Role.AtLeast(*role) {
 		return nil, fault.Denied("This needs the role %s.", *role)
+	}
+	if viewer.HasKey() && !anyScope {
+		if scope == nil {
+			return nil, fault.Denied("An API key cannot do this: sign in.")
+		}
+		if !viewer.May(*scope) {
+			return nil, fault.Denied("This needs the scope %s.", *scope)
+		}
 	}
 	return next(ctx)
 }

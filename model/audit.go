@@ -85,6 +85,9 @@ func (*AuditEntry) IsNode() {}
 // GetID is the id that Node shows.
 func (a *AuditEntry) GetID() GlobalID { return a.ID.Global() }
 
+// ReadScope is the scope that an API key needs to read one.
+func (*AuditEntry) ReadScope() Scope { return ScopeAuditRead }
+
 // SubjectID is the subject's id as clients see it.
 func (a *AuditEntry) SubjectID() GlobalID { return GlobalID{a.SubjectType, a.SubjectUUID} }
 

@@ -27,6 +27,9 @@ func (*Company) IsNode() {}
 // GetID is the id that Node shows.
 func (c *Company) GetID() GlobalID { return c.ID.Global() }
 
+// ReadScope is the scope that an API key needs to read one.
+func (*Company) ReadScope() Scope { return ScopeCompaniesRead }
+
 // AuditSubject is what audit entries about it say.
 func (c *Company) AuditSubject() AuditSubject { return AuditSubject{c.ID.Global(), &c.ID} }
 

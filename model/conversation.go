@@ -31,6 +31,9 @@ func (*Conversation) IsNode() {}
 // GetID is the id that Node shows.
 func (c *Conversation) GetID() GlobalID { return c.ID.Global() }
 
+// ReadScope is the scope that an API key needs to read one.
+func (*Conversation) ReadScope() Scope { return ScopeConversationsRead }
+
 // AuditSubject is what audit entries about it say.
 func (c *Conversation) AuditSubject() AuditSubject { return AuditSubject{c.ID.Global(), &c.CompanyID} }
 

@@ -91,6 +91,9 @@ func (*Document) IsNode() {}
 // GetID is the id that Node shows.
 func (d *Document) GetID() GlobalID { return d.ID.Global() }
 
+// ReadScope is the scope that an API key needs to read one.
+func (*Document) ReadScope() Scope { return ScopeDocumentsRead }
+
 // AuditSubject is what audit entries about it say.
 func (d *Document) AuditSubject() AuditSubject { return AuditSubject{d.ID.Global(), &d.CompanyID} }
 

@@ -112,4 +112,5 @@ var entityPrefixes = map[string]bool{
 	AuditID{}.Global().Prefix:        true,
 	SessionID{}.Global().Prefix:      true,
 	AccountID{}.Global().Prefix:      true,
+	APIKeyID{}.Global().Prefix:       true,
 }

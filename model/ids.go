@@ -119,3 +119,36 @@ func (id InvitationID) MarshalGQL(w io.Writer)       { marshalID(w, "invitation"
 func (id *InvitationID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
 func (id InvitationID) Value() (driver.Value, error) { return idValue(id) }
 func (id *InvitationID) Scan(src any) error          { return scanID(src, id) }
+
+// APIKeyID is the id of an API key.
+type APIKeyID [16]byte
+
+func (id APIKeyID) Global() GlobalID             { return GlobalID{"key", uuid.UUID(id)} }
+func (id APIKeyID) String() string               { return id.Global().String() }
+func (id APIKeyID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id APIKeyID) MarshalGQL(w io.Writer)       { marshalID(w, "key", id) }
+func (id *APIKeyID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id APIKeyID) Value() (driver.Value, error) { return idValue(id) }
+func (id *APIKeyID) Scan(src any) error          { return scanID(src, id) }
+
+// OneTimeTokenID is the id of a token that is mailed.
+type OneTimeTokenID [16]byte
+
+func (id OneTimeTokenID) Global() GlobalID             { return GlobalID{"token", uuid.UUID(id)} }
+func (id OneTimeTokenID) String() string               { return id.Global().String() }
+func (id OneTimeTokenID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id OneTimeTokenID) MarshalGQL(w io.Writer)       { marshalID(w, "token", id) }
+func (id *OneTimeTokenID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id OneTimeTokenID) Value() (driver.Value, error) { return idValue(id) }
+func (id *OneTimeTokenID) Scan(src any) error          { return scanID(src, id) }
+
+// VerificationTokenID is the id of a token of an Auth.js frontend.
+type VerificationTokenID [16]byte
+
+func (id VerificationTokenID) Global() GlobalID             { return GlobalID{"verification", uuid.UUID(id)} }
+func (id VerificationTokenID) String() string               { return id.Global().String() }
+func (id VerificationTokenID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id VerificationTokenID) MarshalGQL(w io.Writer)       { marshalID(w, "verification", id) }
+func (id *VerificationTokenID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id VerificationTokenID) Value() (driver.Value, error) { return idValue(id) }
+func (id *VerificationTokenID) Scan(src any) error          { return scanID(src, id) }

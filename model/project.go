@@ -29,6 +29,9 @@ func (*Project) IsNode() {}
 // GetID is the id that Node shows.
 func (p *Project) GetID() GlobalID { return p.ID.Global() }
 
+// ReadScope is the scope that an API key needs to read one.
+func (*Project) ReadScope() Scope { return ScopeProjectsRead }
+
 // AuditSubject is what audit entries about it say.
 func (p *Project) AuditSubject() AuditSubject { return AuditSubject{p.ID.Global(), &p.CompanyID} }
 

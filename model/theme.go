@@ -30,6 +30,9 @@ func (*Theme) IsNode() {}
 // GetID is the id that Node shows.
 func (t *Theme) GetID() GlobalID { return t.ID.Global() }
 
+// ReadScope is the scope that an API key needs to read one.
+func (*Theme) ReadScope() Scope { return ScopeThemesRead }
+
 // AuditSubject is what audit entries about it say.
 func (t *Theme) AuditSubject() AuditSubject { return AuditSubject{t.ID.Global(), &t.CompanyID} }
 

@@ -56,6 +56,9 @@ func (*User) IsNode() {}
 // GetID is the id that Node shows.
 func (u *User) GetID() GlobalID { return u.ID.Global() }
 
+// ReadScope is the scope that an API key needs to read one.
+func (*User) ReadScope() Scope { return ScopeUsersRead }
+
 // AuditSubject is what audit entries about it say.
 func (u *User) AuditSubject() AuditSubject { return AuditSubject{u.ID.Global(), u.CompanyID} }
 

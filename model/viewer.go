@@ -11,6 +11,8 @@ type Viewer struct {
 	CompanyID *CompanyID // nil for staff and for nobody
 	Role      Role       // empty for nobody
 	SessionID SessionID
+	KeyID     APIKeyID // of an API key; its scopes then bound what the role lets do
+	Scopes    Scopes
 }
 
 // IsStaff reports whether the viewer works for the platform and sees every company.
@@ -23,6 +25,12 @@ func (v Viewer) IsAnonymous() bool { return v.Role == "" }
 func (v Viewer) Manages(company *CompanyID) bool {
 	return v.IsStaff() || v.Role == RoleManager && company != nil && v.CompanyID != nil && *company == *v.CompanyID
 }
+
+// HasKey reports whether the viewer's credential is an API key.
+func (v Viewer) HasKey() bool { return v.KeyID != APIKeyID{} }
+
+// May reports whether the viewer's credential is good for the scope: a key has its own, and every other credential all.
+func (v Viewer) May(scope Scope) bool { return !v.HasKey() || v.Scopes.Has(scope) }
 
 type viewerKey struct{}
 

@@ -16,12 +16,12 @@ const (
 	cacheExpiry   = 10 * time.Second
 )
 
-// cache keeps the rows that every request asks for: the viewer's session and user, and companies. It exists
+// cache keeps the rows that every request asks for: the viewer's credential and user, and companies. It exists
 // only while this instance is told of changes. A nil cache has nothing and keeps nothing.
 type cache struct {
-	sessions  *otter.Cache[string, *cachedSession] // by the hash of the token
-	users     *otter.Cache[model.UserID, *model.User]
-	companies *otter.Cache[model.CompanyID, *model.Company]
+	credentials *otter.Cache[string, *credential] // by the hash of the token
+	users       *otter.Cache[model.UserID, *model.User]
+	companies   *otter.Cache[model.CompanyID, *model.Company]
 
 	// A row that was read before it changed must not be kept after that was told: keeping and forgetting exclude one
 	// another, and what was read in an earlier generation is not kept.
@@ -29,18 +29,21 @@ type cache struct {
 	generation uint64
 }
 
-// cachedSession is good as long as its user is the one that is cached: to forget the user forgets all its sessions.
-type cachedSession struct {
-	id        model.SessionID
-	expiresAt time.Time
+// credential is a session, an API key or another token that was found good. It is as long as its user is the one that is
+// cached: to forget the user forgets all its credentials.
+type credential struct {
+	sessionID model.SessionID // zero for what is no session
+	keyID     model.APIKeyID  // zero for what is no API key
+	scopes    model.Scopes
+	expiresAt *time.Time // nil for never
 	user      *model.User
 }
 
 func newCache() *cache {
 	return &cache{
-		sessions:  newRows[string, *cachedSession](),
-		users:     newRows[model.UserID, *model.User](),
-		companies: newRows[model.CompanyID, *model.Company](),
+		credentials: newRows[string, *credential](),
+		users:       newRows[model.UserID, *model.User](),
+		companies:   newRows[model.CompanyID, *model.Company](),
 	}
 }
 
@@ -60,25 +63,27 @@ func (c *cache) now() uint64 {
 	return c.generation
 }
 
-// session gives the live session that has this token's hash.
-func (c *cache) session(tokenHash []byte) (*cachedSession, bool) {
+// credential gives the live credential that has this token's hash.
+func (c *cache) credential(tokenHash []byte) (*credential, bool) {
 	if c == nil {
 		return nil, false
 	}
-	session, ok := c.sessions.GetIfPresent(string(tokenHash))
-	if !ok || !time.Now().Before(session.expiresAt) {
+	found, ok := c.credentials.GetIfPresent(string(tokenHash))
+	if !ok || found.expiresAt != nil && !time.Now().Before(*found.expiresAt) {
 		return nil, false
 	}
-	user, ok := c.users.GetIfPresent(session.user.ID)
-	return session, ok && user == session.user
+	user, ok := c.users.GetIfPresent(found.user.ID)
+	return found, ok && user == found.user
 }
 
-func (s *cachedSession) viewer() model.Viewer {
-	return model.Viewer{UserID: s.user.ID, CompanyID: s.user.CompanyID, Role: s.user.Role, SessionID: s.id}
+func (c *credential) viewer() model.Viewer {
+	return model.Viewer{
+		UserID: c.user.ID, CompanyID: c.user.CompanyID, Role: c.user.Role, SessionID: c.sessionID, KeyID: c.keyID, Scopes: c.scopes,
+	}
 }
 
-// keepSession keeps a session and its user, unless something was forgotten since the generation in which they were read.
-func (c *cache) keepSession(read uint64, tokenHash []byte, session *cachedSession) {
+// keepCredential keeps a credential and its user, unless something was forgotten since the generation in which they were read.
+func (c *cache) keepCredential(read uint64, tokenHash []byte, found *credential) {
 	if c == nil {
 		return
 	}
@@ -87,9 +92,9 @@ func (c *cache) keepSession(read uint64, tokenHash []byte, session *cachedSessio
 	if read != c.generation {
 		return
 	}
-	// Another session of the user may have been kept before: they share the row.
-	session.user, _ = c.users.SetIfAbsent(session.user.ID, session.user)
-	c.sessions.Set(string(tokenHash), session)
+	// Another credential of the user may have been kept before: they share the row.
+	found.user, _ = c.users.SetIfAbsent(found.user.ID, found.user)
+	c.credentials.Set(string(tokenHash), found)
 }
 
 // user gives a copy of a viewer's row.

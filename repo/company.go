@@ -22,7 +22,7 @@ var companyOrders = map[model.CompanyOrderField]order[model.Company]{
 
 func (r Reader) companies(f *model.CompanyFilter) func() *bun.SelectQuery {
 	return func() *bun.SelectQuery {
-		q := r.scope(r.db.NewSelect().Model((*model.Company)(nil)), "id")
+		q := r.scope(r.db.NewSelect().Model((*model.Company)(nil)), "id").Err(granted[model.Company](r))
 		if f == nil {
 			return q
 		}
@@ -45,6 +45,9 @@ func (r Reader) Companies(
 // CompaniesByIDs reads companies in any order; those not there or not visible are left out. There are few companies, they
 // change rarely and everything leads to one: what the viewer may see of them may be cached.
 func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*model.Company, error) {
+	if err := granted[model.Company](r); err != nil {
+		return nil, err
+	}
 	if companies, ok := r.cachedCompanies(ids); ok {
 		return model.Join(companies), nil
 	}

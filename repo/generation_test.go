@@ -9,8 +9,8 @@ import (
 	"dossier/model"
 )
 
-func someSession(user *model.User) *cachedSession {
-	return &cachedSession{model.NewID[model.SessionID](), time.Now().Add(time.Hour), user}
+func someSession(user *model.User) *credential {
+	return &credential{sessionID: model.NewID[model.SessionID](), expiresAt: new(time.Now().Add(time.Hour)), user: user}
 }
 
 // A row that was read before something changed is not kept after that was told.
@@ -20,17 +20,17 @@ func TestOldRowsAreNotKept(t *testing.T) {
 	user, company := &model.User{ID: model.NewID[model.UserID]()}, model.Company{ID: model.NewID[model.CompanyID]()}
 	read := c.now()
 	c.forget(user.ID.Global(), company.ID.Global())
-	c.keepSession(read, []byte("old"), someSession(user))
+	c.keepCredential(read, []byte("old"), someSession(user))
 	c.keepCompany(read, company)
-	if _, ok := c.session([]byte("old")); ok {
+	if _, ok := c.credential([]byte("old")); ok {
 		t.Error("an old session is kept")
 	}
 	if _, ok := c.company(company.ID); ok {
 		t.Error("an old company is kept")
 	}
-	c.keepSession(c.now(), []byte("new"), someSession(user))
+	c.keepCredential(c.now(), []byte("new"), someSession(user))
 	c.keepCompany(c.now(), company)
-	if _, ok := c.session([]byte("new")); !ok {
+	if _, ok := c.credential([]byte("new")); !ok {
 		t.Error("a new session is not kept")
 	}
 	if _, ok := c.company(company.ID); !ok {
@@ -45,19 +45,19 @@ func TestSessionsGoWithTheirUser(t *testing.T) {
 	ann, bob := &model.User{ID: model.NewID[model.UserID](), Name: "Ann"}, &model.User{ID: model.NewID[model.UserID](), Name: "Bob"}
 	for _, hash := range []string{"ann 1", "ann 2", "bob"} {
 		user := *map[bool]*model.User{true: bob, false: ann}[hash == "bob"]
-		c.keepSession(c.now(), []byte(hash), someSession(&user))
+		c.keepCredential(c.now(), []byte(hash), someSession(&user))
 	}
 	over := someSession(bob)
-	over.expiresAt = time.Now()
-	c.keepSession(c.now(), []byte("over"), over)
+	over.expiresAt = new(time.Now())
+	c.keepCredential(c.now(), []byte("over"), over)
 	for hash, want := range map[string]bool{"ann 1": true, "ann 2": true, "bob": true, "over": false} {
-		if _, ok := c.session([]byte(hash)); ok != want {
+		if _, ok := c.credential([]byte(hash)); ok != want {
 			t.Errorf("%s is there: %t", hash, ok)
 		}
 	}
 	c.forget(ann.ID.Global())
 	for hash, want := range map[string]bool{"ann 1": false, "ann 2": false, "bob": true} {
-		if _, ok := c.session([]byte(hash)); ok != want {
+		if _, ok := c.credential([]byte(hash)); ok != want {
 			t.Errorf("after Ann was forgotten %s is there: %t", hash, ok)
 		}
 	}
@@ -71,17 +71,17 @@ func TestCacheIsBounded(t *testing.T) {
 		wait.Go(func() {
 			for i := range cachedRowsMax {
 				user := &model.User{ID: model.NewID[model.UserID]()}
-				c.keepSession(c.now(), fmt.Append(nil, worker, i), someSession(user))
+				c.keepCredential(c.now(), fmt.Append(nil, worker, i), someSession(user))
 				c.keepCompany(c.now(), model.Company{ID: model.NewID[model.CompanyID]()})
 			}
 		})
 	}
 	wait.Wait()
-	c.sessions.CleanUp()
+	c.credentials.CleanUp()
 	c.users.CleanUp()
 	c.companies.CleanUp()
 	for name, size := range map[string]int{
-		"sessions": c.sessions.EstimatedSize(), "users": c.users.EstimatedSize(), "companies": c.companies.EstimatedSize(),
+		"credentials": c.credentials.EstimatedSize(), "users": c.users.EstimatedSize(), "companies": c.companies.EstimatedSize(),
 	} {
 		if size > cachedRowsMax || size < cachedRowsMax/2 {
 			t.Errorf("%d %s of at most %d", size, name, cachedRowsMax)
@@ -94,14 +94,14 @@ func TestCachedRowsExpire(t *testing.T) {
 	t.Parallel()
 	c := newCache()
 	user := &model.User{ID: model.NewID[model.UserID]()}
-	c.keepSession(c.now(), []byte("hash"), someSession(user))
+	c.keepCredential(c.now(), []byte("hash"), someSession(user))
 	c.keepCompany(c.now(), model.Company{ID: model.CompanyID{1}})
 	time.Sleep(cacheExpiry / 2)
-	if _, ok := c.session([]byte("hash")); !ok { // to be used is not to be written
+	if _, ok := c.credential([]byte("hash")); !ok { // to be used is not to be written
 		t.Error("it expired early")
 	}
 	time.Sleep(cacheExpiry/2 + 100*time.Millisecond)
-	_, session := c.session([]byte("hash"))
+	_, session := c.credential([]byte("hash"))
 	_, company := c.company(model.CompanyID{1})
 	if session || company {
 		t.Errorf("after %s there is a session: %t, a company: %t", cacheExpiry, session, company)

@@ -165,6 +165,9 @@ func list[T any, P model.Row[T]](
 func lists[K model.ID, T any, P model.Row[T]](
 	ctx context.Context, r Reader, p page[T], parents []K, by link, build func() *bun.SelectQuery,
 ) (map[K]*model.Connection[T], error) {
+	if err := granted[T](r); err != nil { // Bun does not tell of the error of a query within a query
+		return nil, err
+	}
 	inner := pick[T](r, p.apply(by.of(build(), bun.Safe("parent.id"))), p.order.column)
 	q, err := r.prepare(r.db.NewSelect().Model((*T)(nil)).ColumnExpr("?TableAlias.*, parent.id AS parent_id").
 		ModelTableExpr("unnest(?::uuid[]) AS parent (id)", param{uuidArray(parents)}).

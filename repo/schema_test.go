@@ -20,7 +20,7 @@ import (
 // rowTypes are all tables of the product.
 var rowTypes = []any{
 	model.Company{}, model.User{}, model.Session{}, model.LinkedAccount{}, model.Invitation{}, model.Project{}, model.Document{}, model.Theme{}, model.ProjectTheme{},
-	model.DocumentTheme{}, model.Conversation{}, model.AuditEntry{},
+	model.DocumentTheme{}, model.Conversation{}, model.AuditEntry{}, model.APIKey{}, model.OneTimeToken{}, model.VerificationToken{},
 }
 
 // Every column is a field of its model, and may be NULL exactly where the field can be nil.
@@ -64,6 +64,8 @@ func columnOf(goType reflect.Type) (kind string, nullable bool) {
 	switch name := goType.String(); {
 	case name == "time.Time":
 		return "timestamptz", false
+	case name == "model.Scopes":
+		return "text", false
 	case name == "model.JSON":
 		return "jsonb", false
 	case name == "[]uint8":

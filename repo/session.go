@@ -26,8 +26,8 @@ type sessionUser struct {
 // deactivated. A session that was asked for before costs no statement.
 func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Viewer, error) {
 	cache := s.cache.Load()
-	if session, ok := cache.session(tokenHash); ok {
-		return session.viewer(), nil
+	if known, ok := cache.credential(tokenHash); ok {
+		return known.viewer(), nil
 	}
 	read := cache.now()
 	var found []*sessionUser
@@ -42,15 +42,15 @@ func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Vi
 	if len(found) == 0 {
 		return model.Viewer{}, fault.New(fault.Unauthenticated, "The session is unknown or has ended: sign in again.")
 	}
-	session := &cachedSession{found[0].SessionID, found[0].SessionExpiresAt, &found[0].User}
-	cache.keepSession(read, tokenHash, session)
+	session := &credential{sessionID: found[0].SessionID, expiresAt: &found[0].SessionExpiresAt, user: &found[0].User}
+	cache.keepCredential(read, tokenHash, session)
 	return session.viewer(), nil
 }
 
 // personal selects rows that are a user's private affair: one's own, those of the company's users for a MANAGER, all for
 // staff. To anyone else they are not there.
 func personal[T any](r Reader) *bun.SelectQuery {
-	q := r.db.NewSelect().Model((*T)(nil))
+	q := r.db.NewSelect().Model((*T)(nil)).Err(granted[T](r))
 	switch r.viewer.Role {
 	case model.RoleAdmin:
 		return q

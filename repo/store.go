@@ -55,6 +55,7 @@ type Reader struct {
 	viewer    model.Viewer
 	selection model.Selection // nil for all columns
 	cache     *cache          // nil in a transaction, which sees its own changes
+	writes    bool            // in a transaction
 }
 
 // Reader gives the reader of this viewer.
@@ -83,7 +84,23 @@ func (r Reader) scope(q *bun.SelectQuery, column string) *bun.SelectQuery {
 
 // from selects the rows of a tenant table that the viewer may see.
 func from[T any](r Reader) *bun.SelectQuery {
-	return r.scope(r.db.NewSelect().Model((*T)(nil)), "company_id")
+	return r.scope(r.db.NewSelect().Model((*T)(nil)), "company_id").Err(granted[T](r))
+}
+
+// granted refuses an API key the rows that it has no scope to read. What a mutation looks up needs none: its field has asked for
+// the scope to write.
+func granted[T any](r Reader) error {
+	if !r.viewer.HasKey() || r.writes {
+		return nil
+	}
+	row, ok := any((*T)(nil)).(model.Scoped)
+	if !ok {
+		return fault.Denied("An API key cannot read this: sign in.")
+	}
+	if scope := row.ReadScope(); !r.viewer.May(scope) {
+		return fault.Denied("This needs the scope %s.", scope)
+	}
+	return nil
 }
 
 // Tx is a transaction of one viewer: it reads as a Reader does, over the same transaction, and is the only type that
@@ -98,7 +115,7 @@ func (tx *Tx) As(viewer model.Viewer) *Tx {
 	if tx.viewer != system {
 		panic("repo: As of a transaction that is not the system's")
 	}
-	return &Tx{Reader{db: tx.db, prepares: tx.prepares, viewer: viewer}, tx.stale}
+	return &Tx{Reader{db: tx.db, prepares: tx.prepares, viewer: viewer, writes: true}, tx.stale}
 }
 
 // txTriesMax bounds how often a transaction is run that PostgreSQL ended for a conflict with another one.
@@ -114,7 +131,7 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 	for try := 1; ; try++ {
 		var stale []model.GlobalID
 		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-			t := &Tx{Reader{db: tx, prepares: s.prepares, viewer: viewer}, &stale}
+			t := &Tx{Reader{db: tx, prepares: s.prepares, viewer: viewer, writes: true}, &stale}
 			if err := t.confirmViewer(ctx); err != nil {
 				return err
 			}
@@ -148,6 +165,10 @@ func (tx *Tx) confirmViewer(ctx context.Context) error {
 		Where("deactivated_at IS NULL")
 	if session := tx.viewer.SessionID; session != (model.SessionID{}) { // there is none yet while one signs in
 		q = q.Where("EXISTS (SELECT FROM sessions WHERE id = ? AND user_id = ? AND expires > now())", session, tx.viewer.UserID)
+	}
+	if tx.viewer.HasKey() {
+		q = q.Where("EXISTS (SELECT FROM api_keys WHERE id = ? AND user_id = ? AND revoked_at IS NULL AND (expires IS NULL OR expires > now()))",
+			tx.viewer.KeyID, tx.viewer.UserID)
 	}
 	if err := q.Scan(ctx, &ids); err != nil {
 		return err

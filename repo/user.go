@@ -70,6 +70,9 @@ func (r Reader) UsersByIDs(ctx context.Context, ids []model.UserID) ([]*model.Us
 
 // Me reads the viewer's own row.
 func (r Reader) Me(ctx context.Context) (*model.User, error) {
+	if err := granted[model.User](r); err != nil {
+		return nil, err
+	}
 	if user, ok := r.cache.user(r.viewer.UserID); ok {
 		return model.Join([]*model.User{user})[0], nil
 	}

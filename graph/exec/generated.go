@@ -43,7 +43,7 @@ type ResolverRoot interface {
 }
 
 type DirectiveRoot struct {
-	Access func(ctx context.Context, obj any, next graphql.Resolver, role *model.Role) (res any, err error)
+	Access func(ctx context.Context, obj any, next graphql.Resolver, role *model.Role, scope *model.Scope, anyScope bool) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -3066,10 +3066,30 @@ func newExecutionContext(
 
 var sources = []*ast.Source{
 	{Name: "../../schema.graphqls", Input: `"""
-The least role that may use the field. Without a role anyone may, also without a credential.
-A field that is refused answers UNAUTHENTICATED without a credential and FORBIDDEN with one.
+Who may use a field. Without a credential a refused one answers UNAUTHENTICATED, with one FORBIDDEN. A field that names a
+role and nothing else is for people: an API key cannot use it.
 """
-directive @access(role: Role) on FIELD_DEFINITION
+directive @access(
+  "The least role. Without a role anyone may use it, also without a credential."
+  role: Role
+  "The scope that an API key needs besides."
+  scope: Scope
+  "Whether an API key needs no scope for it. What is read through it needs the scopes of its rows all the same."
+  anyScope: Boolean! = false
+) on FIELD_DEFINITION
+
+"""
+Something that an API key may do, as a text:
+
+- ` + "`" + `companies:read` + "`" + `, ` + "`" + `users:read` + "`" + `, ` + "`" + `projects:read` + "`" + `, ` + "`" + `documents:read` + "`" + `, ` + "`" + `themes:read` + "`" + `, ` + "`" + `conversations:read` + "`" + `: read these,
+  wherever a field leads to one;
+- ` + "`" + `companies:write` + "`" + `, ` + "`" + `users:write` + "`" + `, ` + "`" + `projects:write` + "`" + `, ` + "`" + `documents:write` + "`" + `, ` + "`" + `themes:write` + "`" + `, ` + "`" + `conversations:write` + "`" + `: change
+  them, which includes to read them;
+- ` + "`" + `audit:read` + "`" + `: read the audit log;
+- ` + "`" + `schema:read` + "`" + `: introspect the schema where that is off for everyone else, and be told suggestions for misspelled names;
+- ` + "`" + `auth:adapter` + "`" + `: be the database of an Auth.js frontend.
+"""
+scalar Scope
 
 """
 A point in time as RFC 3339 text in UTC, with up to 6 digits of a second: ` + "`" + `2026-11-22T16:45:00.123456Z` + "`" + `. As an input it may
@@ -3163,14 +3183,14 @@ reads one entity is null, with the error NOT_FOUND, when there is none that you 
 """
 type Query {
   "The user whose credential this request carries."
-  me: User @access(role: MEMBER)
+  me: User @access(role: MEMBER, scope: "users:read")
   "Any entity by its id."
-  node("The entity's id." id: ID!): Node @access(role: MEMBER)
+  node("The entity's id." id: ID!): Node @access(role: MEMBER, anyScope: true)
   "Many entities by their ids, in the order of the ids, null where there is none that you can see."
-  nodes("Up to 100 ids, of any entities." ids: [ID!]!): [Node]! @access(role: MEMBER)
+  nodes("Up to 100 ids, of any entities." ids: [ID!]!): [Node]! @access(role: MEMBER, anyScope: true)
 
   "A company by its id."
-  company("The company's id." id: ID!): Company @access(role: MEMBER)
+  company("The company's id." id: ID!): Company @access(role: MEMBER, scope: "companies:read")
   "The companies that you can see: all for an ADMIN, the own one for everyone else."
   companies(
     "The number of rows from the start of the list, 1 to 100."
@@ -3185,12 +3205,12 @@ type Query {
     filter: CompanyFilter
     "The sort. Rows that are equal in it are sorted by id."
     orderBy: CompanyOrder! = { field: NAME, direction: ASC }
-  ): CompanyConnection! @access(role: MEMBER)
+  ): CompanyConnection! @access(role: MEMBER, scope: "companies:read")
 
   "A user by id."
-  user("The user's id." id: ID!): User @access(role: MEMBER)
+  user("The user's id." id: ID!): User @access(role: MEMBER, scope: "users:read")
   "A user by email address, whatever its case."
-  userByEmail("The whole address, of at most 254 characters." email: String!): User @access(role: MEMBER)
+  userByEmail("The whole address, of at most 254 characters." email: String!): User @access(role: MEMBER, scope: "users:read")
   "The users that you can see."
   users(
     "The number of rows from the start of the list, 1 to 100."
@@ -3205,10 +3225,10 @@ type Query {
     filter: UserFilter
     "The sort. Rows that are equal in it are sorted by id."
     orderBy: UserOrder! = { field: CREATED_AT, direction: DESC }
-  ): UserConnection! @access(role: MEMBER)
+  ): UserConnection! @access(role: MEMBER, scope: "users:read")
 
   "A project by its id."
-  project("The project's id." id: ID!): Project @access(role: MEMBER)
+  project("The project's id." id: ID!): Project @access(role: MEMBER, scope: "projects:read")
   "The projects that you can see."
   projects(
     "The number of rows from the start of the list, 1 to 100."
@@ -3223,10 +3243,10 @@ type Query {
     filter: ProjectFilter
     "The sort. Rows that are equal in it are sorted by id."
     orderBy: ProjectOrder! = { field: CREATED_AT, direction: DESC }
-  ): ProjectConnection! @access(role: MEMBER)
+  ): ProjectConnection! @access(role: MEMBER, scope: "projects:read")
 
   "A document by its id."
-  document("The document's id." id: ID!): Document @access(role: MEMBER)
+  document("The document's id." id: ID!): Document @access(role: MEMBER, scope: "documents:read")
   "The documents that you can see."
   documents(
     "The number of rows from the start of the list, 1 to 100."
@@ -3241,10 +3261,10 @@ type Query {
     filter: DocumentFilter
     "The sort. Rows that are equal in it are sorted by id."
     orderBy: DocumentOrder! = { field: UPDATED_AT, direction: DESC }
-  ): DocumentConnection! @access(role: MEMBER)
+  ): DocumentConnection! @access(role: MEMBER, scope: "documents:read")
 
   "A theme by its id."
-  theme("The theme's id." id: ID!): Theme @access(role: MEMBER)
+  theme("The theme's id." id: ID!): Theme @access(role: MEMBER, scope: "themes:read")
   "The themes that you can see."
   themes(
     "The number of rows from the start of the list, 1 to 100."
@@ -3259,10 +3279,10 @@ type Query {
     filter: ThemeFilter
     "The sort. Rows that are equal in it are sorted by id."
     orderBy: ThemeOrder! = { field: NAME, direction: ASC }
-  ): ThemeConnection! @access(role: MEMBER)
+  ): ThemeConnection! @access(role: MEMBER, scope: "themes:read")
 
   "A conversation by its id."
-  conversation("The conversation's id." id: ID!): Conversation @access(role: MEMBER)
+  conversation("The conversation's id." id: ID!): Conversation @access(role: MEMBER, scope: "conversations:read")
   "The conversations that you can see, the last updated first unless ` + "`" + `orderBy` + "`" + ` says otherwise."
   conversations(
     "The number of rows from the start of the list, 1 to 100."
@@ -3277,7 +3297,7 @@ type Query {
     filter: ConversationFilter
     "The sort. Rows that are equal in it are sorted by id."
     orderBy: ConversationOrder! = { field: UPDATED_AT, direction: DESC }
-  ): ConversationConnection! @access(role: MEMBER)
+  ): ConversationConnection! @access(role: MEMBER, scope: "conversations:read")
 
   "What was done: in every company for an ADMIN, in the own company for a MANAGER."
   auditLog(
@@ -3293,7 +3313,7 @@ type Query {
     filter: AuditFilter
     "The sort. Entries that are equal in it are sorted by id."
     orderBy: AuditOrder! = { field: CREATED_AT, direction: DESC }
-  ): AuditConnection! @access(role: MANAGER)
+  ): AuditConnection! @access(role: MANAGER, scope: "audit:read")
 }
 
 """
@@ -3323,46 +3343,46 @@ type Mutation {
   "Creates a company without users."
   createCompany("The new company." input: CreateCompanyInput!): CreateCompanyPayload! @access(role: ADMIN)
   "Changes a company. A MANAGER may change the own one."
-  updateCompany("What to change." input: UpdateCompanyInput!): UpdateCompanyPayload! @access(role: MANAGER)
+  updateCompany("What to change." input: UpdateCompanyInput!): UpdateCompanyPayload! @access(role: MANAGER, scope: "companies:write")
   "Deletes a company that has no users, projects, documents, themes or conversations; else CONFLICT."
   deleteCompany("Which company." input: DeleteCompanyInput!): DeleteCompanyPayload! @access(role: ADMIN)
 
   "Creates a user. A MANAGER creates MEMBERs and MANAGERs of the own company. One request can do 9 of these."
-  createUser("The new user." input: CreateUserInput!): CreateUserPayload! @access(role: MANAGER)
+  createUser("The new user." input: CreateUserInput!): CreateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Creates a user without a password, and an invitation to set one. Give its token to the user: it is shown this once and can
   be accepted for 7 days. A MANAGER invites MEMBERs and MANAGERs to the own company.
   """
-  inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER)
+  inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Makes a new invitation for a user who has neither a password nor an account: a MANAGER for one of the company's users. The
   token of an earlier one can no longer be used. A user who has a way to sign in, or is deactivated, is CONFLICT.
   """
-  renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER)
+  renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER, scope: "users:write")
   """
   Makes a MEMBER a MANAGER, or the other way around: a MANAGER does it for the own company, an ADMIN for any. The own role
   is CONFLICT. To give the role that a user has already changes nothing, and is no error.
   """
-  changeUserRole("Who gets which role." input: ChangeUserRoleInput!): ChangeUserRolePayload! @access(role: MANAGER)
+  changeUserRole("Who gets which role." input: ChangeUserRoleInput!): ChangeUserRolePayload! @access(role: MANAGER, scope: "users:write")
   """
   Keeps a user from signing in and ends the user's sessions at once: a MANAGER does it to the company's users, an ADMIN to
   any. What the user owns stays. Oneself is CONFLICT. To deactivate a deactivated user changes nothing, and is no error.
   """
-  deactivateUser("Which user." input: DeactivateUserInput!): DeactivateUserPayload! @access(role: MANAGER)
+  deactivateUser("Which user." input: DeactivateUserInput!): DeactivateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Lets a deactivated user sign in again, by the same rules as ` + "`" + `deactivateUser` + "`" + `. To reactivate one who is not deactivated
   changes nothing, and is no error.
   """
-  reactivateUser("Which user." input: ReactivateUserInput!): ReactivateUserPayload! @access(role: MANAGER)
+  reactivateUser("Which user." input: ReactivateUserInput!): ReactivateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Removes the link to an account at an OAuth provider: everyone an own one, a MANAGER one of the company's users. The last
   way to sign in, of a user without a password and without another account, is CONFLICT.
   """
   unlinkAccount("Which account." input: UnlinkAccountInput!): UnlinkAccountPayload! @access(role: MEMBER)
   "Changes a user's profile: everyone the own one, a MANAGER those of the company's users."
-  updateUser("What to change." input: UpdateUserInput!): UpdateUserPayload! @access(role: MEMBER)
+  updateUser("What to change." input: UpdateUserInput!): UpdateUserPayload! @access(role: MEMBER, scope: "users:write")
   "Deletes a user, with sessions, invitation and account links. What the user owns goes to ` + "`" + `newOwnerId` + "`" + `."
-  deleteUser("Which user." input: DeleteUserInput!): DeleteUserPayload! @access(role: MANAGER)
+  deleteUser("Which user." input: DeleteUserInput!): DeleteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Moves a user to another company. Projects, documents and conversations stay in the old company and become the new
   owner's; the user's sessions and invitation end, account links go along. Both companies' audit logs tell of it.
@@ -3370,44 +3390,44 @@ type Mutation {
   transferUser("Who goes where." input: TransferUserInput!): TransferUserPayload! @access(role: ADMIN)
 
   "Creates a project. A MANAGER may name another owner of the company; an ADMIN must name one."
-  createProject("The new project." input: CreateProjectInput!): CreateProjectPayload! @access(role: MEMBER)
+  createProject("The new project." input: CreateProjectInput!): CreateProjectPayload! @access(role: MEMBER, scope: "projects:write")
   "Changes a project: an owner the own one, a MANAGER any of the company."
-  updateProject("What to change." input: UpdateProjectInput!): UpdateProjectPayload! @access(role: MEMBER)
+  updateProject("What to change." input: UpdateProjectInput!): UpdateProjectPayload! @access(role: MEMBER, scope: "projects:write")
   "Deletes a project, and its documents if asked to. Its conversations stay, without a project."
-  deleteProject("Which project, and what becomes of its documents." input: DeleteProjectInput!): DeleteProjectPayload! @access(role: MEMBER)
+  deleteProject("Which project, and what becomes of its documents." input: DeleteProjectInput!): DeleteProjectPayload! @access(role: MEMBER, scope: "projects:write")
 
   "Creates a document in the status UPLOADING."
-  createDocument("The new document." input: CreateDocumentInput!): CreateDocumentPayload! @access(role: MEMBER)
+  createDocument("The new document." input: CreateDocumentInput!): CreateDocumentPayload! @access(role: MEMBER, scope: "documents:write")
   "Creates up to 1,000 documents in the status UPLOADING: all of them, or none."
-  createDocuments("The new documents." input: CreateDocumentsInput!): CreateDocumentsPayload! @access(role: MEMBER)
+  createDocuments("The new documents." input: CreateDocumentsInput!): CreateDocumentsPayload! @access(role: MEMBER, scope: "documents:write")
   "Renames a document or moves it to another project: an owner the own one, a MANAGER any of the company."
-  updateDocument("What to change." input: UpdateDocumentInput!): UpdateDocumentPayload! @access(role: MEMBER)
+  updateDocument("What to change." input: UpdateDocumentInput!): UpdateDocumentPayload! @access(role: MEMBER, scope: "documents:write")
   "Moves a document on in its processing. ` + "`" + `DocumentStatus` + "`" + ` says what may follow what."
-  updateDocumentStatus("The document and its next status." input: UpdateDocumentStatusInput!): UpdateDocumentStatusPayload! @access(role: MANAGER)
+  updateDocumentStatus("The document and its next status." input: UpdateDocumentStatusInput!): UpdateDocumentStatusPayload! @access(role: MANAGER, scope: "documents:write")
   "Deletes a document: an owner the own one, a MANAGER any of the company."
-  deleteDocument("Which document." input: DeleteDocumentInput!): DeleteDocumentPayload! @access(role: MEMBER)
+  deleteDocument("Which document." input: DeleteDocumentInput!): DeleteDocumentPayload! @access(role: MEMBER, scope: "documents:write")
 
   "Creates a theme: a MANAGER for the own company; an ADMIN must name the company."
-  createTheme("The new theme." input: CreateThemeInput!): CreateThemePayload! @access(role: MANAGER)
+  createTheme("The new theme." input: CreateThemeInput!): CreateThemePayload! @access(role: MANAGER, scope: "themes:write")
   "Changes a theme: a MANAGER any of the company."
-  updateTheme("What to change." input: UpdateThemeInput!): UpdateThemePayload! @access(role: MANAGER)
+  updateTheme("What to change." input: UpdateThemeInput!): UpdateThemePayload! @access(role: MANAGER, scope: "themes:write")
   "Deletes a theme, a MANAGER any of the company, and says how much it was attached to."
-  deleteTheme("Which theme." input: DeleteThemeInput!): DeleteThemePayload! @access(role: MANAGER)
+  deleteTheme("Which theme." input: DeleteThemeInput!): DeleteThemePayload! @access(role: MANAGER, scope: "themes:write")
   """
   Attaches each of the themes to each of the projects and documents: all of it, or nothing. What is attached already is
   no error. An owner attaches to the own, a MANAGER to any of the company. It is no change of a theme, project or document:
   ` + "`" + `version` + "`" + ` and ` + "`" + `updatedAt` + "`" + ` stay.
   """
-  attachThemes("Which themes, and what to attach them to." input: AttachThemesInput!): AttachThemesPayload! @access(role: MEMBER)
+  attachThemes("Which themes, and what to attach them to." input: AttachThemesInput!): AttachThemesPayload! @access(role: MEMBER, scope: "themes:write")
   "Detaches each of the themes from each of the projects and documents, by the same rules as ` + "`" + `attachThemes` + "`" + `."
-  detachThemes("Which themes, and what to detach them from." input: DetachThemesInput!): DetachThemesPayload! @access(role: MEMBER)
+  detachThemes("Which themes, and what to detach them from." input: DetachThemesInput!): DetachThemesPayload! @access(role: MEMBER, scope: "themes:write")
 
   "Creates a conversation. A MANAGER may name another owner of the company; an ADMIN must name one."
-  createConversation("The new conversation." input: CreateConversationInput!): CreateConversationPayload! @access(role: MEMBER)
+  createConversation("The new conversation." input: CreateConversationInput!): CreateConversationPayload! @access(role: MEMBER, scope: "conversations:write")
   "Renames a conversation or moves it to another project: an owner the own one, a MANAGER any of the company."
-  updateConversation("What to change." input: UpdateConversationInput!): UpdateConversationPayload! @access(role: MEMBER)
+  updateConversation("What to change." input: UpdateConversationInput!): UpdateConversationPayload! @access(role: MEMBER, scope: "conversations:write")
   "Deletes a conversation: an owner the own one, a MANAGER any of the company."
-  deleteConversation("Which conversation." input: DeleteConversationInput!): DeleteConversationPayload! @access(role: MEMBER)
+  deleteConversation("Which conversation." input: DeleteConversationInput!): DeleteConversationPayload! @access(role: MEMBER, scope: "conversations:write")
 }
 
 # Companies
@@ -6113,6 +6133,22 @@ func (ec *executionContext) dir_access_args(ctx context.Context, rawArgs map[str
 		return nil, err
 	}
 	args["role"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "scope",
+		func(ctx context.Context, v any) (*model.Scope, error) {
+			return ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["scope"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "anyScope",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["anyScope"] = arg2
 	return args, nil
 }
 
@@ -12017,11 +12053,16 @@ func (ec *executionContext) _Mutation_signIn(ctx context.Context, field graphql.
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.SignInPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.SignInPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, nil)
+				return ec.Directives.Access(ctx, nil, directive0, nil, nil, anyScope)
 			}
 
 			next = directive1
@@ -12078,11 +12119,16 @@ func (ec *executionContext) _Mutation_signOut(ctx context.Context, field graphql
 					var zeroVal *model.SignOutPayload
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.SignOutPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.SignOutPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -12129,11 +12175,16 @@ func (ec *executionContext) _Mutation_endSession(ctx context.Context, field grap
 					var zeroVal *model.EndSessionPayload
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.EndSessionPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.EndSessionPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -12191,11 +12242,16 @@ func (ec *executionContext) _Mutation_endSessions(ctx context.Context, field gra
 					var zeroVal *model.EndSessionsPayload
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.EndSessionsPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.EndSessionsPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -12248,11 +12304,16 @@ func (ec *executionContext) _Mutation_acceptInvitation(ctx context.Context, fiel
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.SignInPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.SignInPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, nil)
+				return ec.Directives.Access(ctx, nil, directive0, nil, nil, anyScope)
 			}
 
 			next = directive1
@@ -12310,11 +12371,16 @@ func (ec *executionContext) _Mutation_createCompany(ctx context.Context, field g
 					var zeroVal *model.CompanyPayload
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.CompanyPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.CompanyPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -12372,11 +12438,21 @@ func (ec *executionContext) _Mutation_updateCompany(ctx context.Context, field g
 					var zeroVal *model.CompanyPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "companies:write")
+				if err != nil {
+					var zeroVal *model.CompanyPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.CompanyPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.CompanyPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -12434,11 +12510,16 @@ func (ec *executionContext) _Mutation_deleteCompany(ctx context.Context, field g
 					var zeroVal *model.DeleteCompanyPayload
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DeleteCompanyPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DeleteCompanyPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -12496,11 +12577,21 @@ func (ec *executionContext) _Mutation_createUser(ctx context.Context, field grap
 					var zeroVal *model.UserPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:write")
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.UserPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -12558,11 +12649,21 @@ func (ec *executionContext) _Mutation_inviteUser(ctx context.Context, field grap
 					var zeroVal *model.InvitationPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:write")
+				if err != nil {
+					var zeroVal *model.InvitationPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.InvitationPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.InvitationPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -12620,11 +12721,21 @@ func (ec *executionContext) _Mutation_renewInvitation(ctx context.Context, field
 					var zeroVal *model.InvitationPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:write")
+				if err != nil {
+					var zeroVal *model.InvitationPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.InvitationPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.InvitationPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -12682,11 +12793,21 @@ func (ec *executionContext) _Mutation_changeUserRole(ctx context.Context, field 
 					var zeroVal *model.UserPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:write")
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.UserPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -12744,11 +12865,21 @@ func (ec *executionContext) _Mutation_deactivateUser(ctx context.Context, field 
 					var zeroVal *model.UserPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:write")
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.UserPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -12806,11 +12937,21 @@ func (ec *executionContext) _Mutation_reactivateUser(ctx context.Context, field 
 					var zeroVal *model.UserPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:write")
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.UserPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -12868,11 +13009,16 @@ func (ec *executionContext) _Mutation_unlinkAccount(ctx context.Context, field g
 					var zeroVal *model.UnlinkAccountPayload
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.UnlinkAccountPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.UnlinkAccountPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -12930,11 +13076,21 @@ func (ec *executionContext) _Mutation_updateUser(ctx context.Context, field grap
 					var zeroVal *model.UserPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:write")
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.UserPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.UserPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -12992,11 +13148,21 @@ func (ec *executionContext) _Mutation_deleteUser(ctx context.Context, field grap
 					var zeroVal *model.DeleteUserPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:write")
+				if err != nil {
+					var zeroVal *model.DeleteUserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DeleteUserPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DeleteUserPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13054,11 +13220,16 @@ func (ec *executionContext) _Mutation_transferUser(ctx context.Context, field gr
 					var zeroVal *model.TransferUserPayload
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.TransferUserPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.TransferUserPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -13116,11 +13287,21 @@ func (ec *executionContext) _Mutation_createProject(ctx context.Context, field g
 					var zeroVal *model.ProjectPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "projects:write")
+				if err != nil {
+					var zeroVal *model.ProjectPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.ProjectPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.ProjectPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13178,11 +13359,21 @@ func (ec *executionContext) _Mutation_updateProject(ctx context.Context, field g
 					var zeroVal *model.ProjectPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "projects:write")
+				if err != nil {
+					var zeroVal *model.ProjectPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.ProjectPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.ProjectPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13240,11 +13431,21 @@ func (ec *executionContext) _Mutation_deleteProject(ctx context.Context, field g
 					var zeroVal *model.DeleteProjectPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "projects:write")
+				if err != nil {
+					var zeroVal *model.DeleteProjectPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DeleteProjectPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DeleteProjectPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13302,11 +13503,21 @@ func (ec *executionContext) _Mutation_createDocument(ctx context.Context, field 
 					var zeroVal *model.DocumentPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:write")
+				if err != nil {
+					var zeroVal *model.DocumentPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DocumentPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DocumentPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13364,11 +13575,21 @@ func (ec *executionContext) _Mutation_createDocuments(ctx context.Context, field
 					var zeroVal *model.CreateDocumentsPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:write")
+				if err != nil {
+					var zeroVal *model.CreateDocumentsPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.CreateDocumentsPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.CreateDocumentsPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13426,11 +13647,21 @@ func (ec *executionContext) _Mutation_updateDocument(ctx context.Context, field 
 					var zeroVal *model.DocumentPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:write")
+				if err != nil {
+					var zeroVal *model.DocumentPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DocumentPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DocumentPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13488,11 +13719,21 @@ func (ec *executionContext) _Mutation_updateDocumentStatus(ctx context.Context, 
 					var zeroVal *model.DocumentPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:write")
+				if err != nil {
+					var zeroVal *model.DocumentPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DocumentPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DocumentPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13550,11 +13791,21 @@ func (ec *executionContext) _Mutation_deleteDocument(ctx context.Context, field 
 					var zeroVal *model.DeleteDocumentPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:write")
+				if err != nil {
+					var zeroVal *model.DeleteDocumentPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DeleteDocumentPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DeleteDocumentPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13612,11 +13863,21 @@ func (ec *executionContext) _Mutation_createTheme(ctx context.Context, field gra
 					var zeroVal *model.ThemePayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "themes:write")
+				if err != nil {
+					var zeroVal *model.ThemePayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.ThemePayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.ThemePayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13674,11 +13935,21 @@ func (ec *executionContext) _Mutation_updateTheme(ctx context.Context, field gra
 					var zeroVal *model.ThemePayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "themes:write")
+				if err != nil {
+					var zeroVal *model.ThemePayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.ThemePayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.ThemePayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13736,11 +14007,21 @@ func (ec *executionContext) _Mutation_deleteTheme(ctx context.Context, field gra
 					var zeroVal *model.DeleteThemePayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "themes:write")
+				if err != nil {
+					var zeroVal *model.DeleteThemePayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DeleteThemePayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DeleteThemePayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13798,11 +14079,21 @@ func (ec *executionContext) _Mutation_attachThemes(ctx context.Context, field gr
 					var zeroVal *model.AttachThemesPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "themes:write")
+				if err != nil {
+					var zeroVal *model.AttachThemesPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AttachThemesPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.AttachThemesPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13860,11 +14151,21 @@ func (ec *executionContext) _Mutation_detachThemes(ctx context.Context, field gr
 					var zeroVal *model.DetachThemesPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "themes:write")
+				if err != nil {
+					var zeroVal *model.DetachThemesPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DetachThemesPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DetachThemesPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13922,11 +14223,21 @@ func (ec *executionContext) _Mutation_createConversation(ctx context.Context, fi
 					var zeroVal *model.ConversationPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "conversations:write")
+				if err != nil {
+					var zeroVal *model.ConversationPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.ConversationPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.ConversationPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -13984,11 +14295,21 @@ func (ec *executionContext) _Mutation_updateConversation(ctx context.Context, fi
 					var zeroVal *model.ConversationPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "conversations:write")
+				if err != nil {
+					var zeroVal *model.ConversationPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.ConversationPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.ConversationPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -14046,11 +14367,21 @@ func (ec *executionContext) _Mutation_deleteConversation(ctx context.Context, fi
 					var zeroVal *model.DeleteConversationPayload
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "conversations:write")
+				if err != nil {
+					var zeroVal *model.DeleteConversationPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.DeleteConversationPayload
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.DeleteConversationPayload
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -14753,11 +15084,21 @@ func (ec *executionContext) _Query_me(ctx context.Context, field graphql.Collect
 					var zeroVal *model.User
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:read")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.User
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -14804,11 +15145,16 @@ func (ec *executionContext) _Query_node(ctx context.Context, field graphql.Colle
 					var zeroVal model.Node
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, true)
+				if err != nil {
+					var zeroVal model.Node
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal model.Node
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -14866,11 +15212,16 @@ func (ec *executionContext) _Query_nodes(ctx context.Context, field graphql.Coll
 					var zeroVal []model.Node
 					return zeroVal, err
 				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, true)
+				if err != nil {
+					var zeroVal []model.Node
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal []model.Node
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, nil, anyScope)
 			}
 
 			next = directive1
@@ -14928,11 +15279,21 @@ func (ec *executionContext) _Query_company(ctx context.Context, field graphql.Co
 					var zeroVal *model.Company
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "companies:read")
+				if err != nil {
+					var zeroVal *model.Company
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Company
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Company
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -14990,11 +15351,21 @@ func (ec *executionContext) _Query_companies(ctx context.Context, field graphql.
 					var zeroVal *model.Connection[model.Company]
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "companies:read")
+				if err != nil {
+					var zeroVal *model.Connection[model.Company]
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Connection[model.Company]
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Connection[model.Company]
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15052,11 +15423,21 @@ func (ec *executionContext) _Query_user(ctx context.Context, field graphql.Colle
 					var zeroVal *model.User
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:read")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.User
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15114,11 +15495,21 @@ func (ec *executionContext) _Query_userByEmail(ctx context.Context, field graphq
 					var zeroVal *model.User
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:read")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.User
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15176,11 +15567,21 @@ func (ec *executionContext) _Query_users(ctx context.Context, field graphql.Coll
 					var zeroVal *model.Connection[model.User]
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "users:read")
+				if err != nil {
+					var zeroVal *model.Connection[model.User]
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Connection[model.User]
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Connection[model.User]
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15238,11 +15639,21 @@ func (ec *executionContext) _Query_project(ctx context.Context, field graphql.Co
 					var zeroVal *model.Project
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "projects:read")
+				if err != nil {
+					var zeroVal *model.Project
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Project
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Project
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15300,11 +15711,21 @@ func (ec *executionContext) _Query_projects(ctx context.Context, field graphql.C
 					var zeroVal *model.Connection[model.Project]
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "projects:read")
+				if err != nil {
+					var zeroVal *model.Connection[model.Project]
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Connection[model.Project]
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Connection[model.Project]
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15362,11 +15783,21 @@ func (ec *executionContext) _Query_document(ctx context.Context, field graphql.C
 					var zeroVal *model.Document
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:read")
+				if err != nil {
+					var zeroVal *model.Document
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Document
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Document
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15424,11 +15855,21 @@ func (ec *executionContext) _Query_documents(ctx context.Context, field graphql.
 					var zeroVal *model.Connection[model.Document]
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:read")
+				if err != nil {
+					var zeroVal *model.Connection[model.Document]
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Connection[model.Document]
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Connection[model.Document]
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15486,11 +15927,21 @@ func (ec *executionContext) _Query_theme(ctx context.Context, field graphql.Coll
 					var zeroVal *model.Theme
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "themes:read")
+				if err != nil {
+					var zeroVal *model.Theme
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Theme
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Theme
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15548,11 +15999,21 @@ func (ec *executionContext) _Query_themes(ctx context.Context, field graphql.Col
 					var zeroVal *model.Connection[model.Theme]
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "themes:read")
+				if err != nil {
+					var zeroVal *model.Connection[model.Theme]
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Connection[model.Theme]
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Connection[model.Theme]
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15610,11 +16071,21 @@ func (ec *executionContext) _Query_conversation(ctx context.Context, field graph
 					var zeroVal *model.Conversation
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "conversations:read")
+				if err != nil {
+					var zeroVal *model.Conversation
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Conversation
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Conversation
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15672,11 +16143,21 @@ func (ec *executionContext) _Query_conversations(ctx context.Context, field grap
 					var zeroVal *model.Connection[model.Conversation]
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "conversations:read")
+				if err != nil {
+					var zeroVal *model.Connection[model.Conversation]
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Connection[model.Conversation]
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Connection[model.Conversation]
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -15734,11 +16215,21 @@ func (ec *executionContext) _Query_auditLog(ctx context.Context, field graphql.C
 					var zeroVal *model.Connection[model.AuditEntry]
 					return zeroVal, err
 				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "audit:read")
+				if err != nil {
+					var zeroVal *model.Connection[model.AuditEntry]
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Connection[model.AuditEntry]
+					return zeroVal, err
+				}
 				if ec.Directives.Access == nil {
 					var zeroVal *model.Connection[model.AuditEntry]
 					return zeroVal, errors.New("directive access is not implemented")
 				}
-				return ec.Directives.Access(ctx, nil, directive0, role)
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
 			}
 
 			next = directive1
@@ -30066,6 +30557,22 @@ func (ec *executionContext) unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx context
 }
 
 func (ec *executionContext) marshalORole2ᚖdossierᚋmodelᚐRole(ctx context.Context, sel ast.SelectionSet, v *model.Role) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx context.Context, v any) (*model.Scope, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.Scope)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOScope2ᚖdossierᚋmodelᚐScope(ctx context.Context, sel ast.SelectionSet, v *model.Scope) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -54,7 +54,7 @@ func New(t testing.TB, options ...Option) *World {
 		option(&config)
 	}
 	server := httptest.NewServer(web.NewRouter(web.Config{
-		GraphQL: graph.NewHandler(config), Authenticate: sessions.Viewer, AuthTimeout: timeout, Readiness: db.Store.Ping, Logger: logger, Playground: true,
+		GraphQL: graph.NewHandler(config), Authenticate: auth.Credentials{Store: db.Store}.Viewer, AuthTimeout: timeout, Readiness: db.Store.Ping, Logger: logger, Playground: true,
 		LogRequests: true, Metrics: w.Metrics,
 	}))
 	t.Cleanup(server.Close)

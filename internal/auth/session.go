@@ -20,7 +20,7 @@ const userAgentLengthMax = 300
 // tokenPrefix lets secret scanners and people recognize a session token.
 const tokenPrefix = "dossier_session_"
 
-// Sessions starts, checks and ends sessions.
+// Sessions starts and ends sessions.
 type Sessions struct {
 	Store *repo.Store
 }
@@ -115,11 +115,6 @@ func (s Sessions) SignOut(ctx context.Context, viewer model.Viewer) (bool, error
 	return repo.Do(ctx, s.Store, viewer, func(ctx context.Context, tx *repo.Tx) (bool, error) {
 		return tx.SignOut(ctx)
 	})
-}
-
-// Viewer gives whose session the token is of, UNAUTHENTICATED if of none.
-func (s Sessions) Viewer(ctx context.Context, token string) (model.Viewer, error) {
-	return s.Store.ViewerBySession(ctx, hashToken(token))
 }
 
 // hashToken is what is stored of a token. A token has 128 bits of chance or more, so that a plain hash cannot be searched.
