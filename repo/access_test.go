@@ -164,7 +164,7 @@ func TestDeactivatedUserIsOut(t *testing.T) {
 	if left := must[rowsOf](t)(query(w.DB, "SELECT id::text FROM sessions")); len(left) != 1 {
 		t.Fatalf("%d sessions are left: this test proves nothing", len(left))
 	}
-	if _, err := sessions.Viewer(t.Context(), token); !fault.Is(err, fault.Unauthenticated) {
+	if _, err := credentials.Viewer(t.Context(), token); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("the session: %v", err)
 	}
 	_, err := inTx(t, w, w.member, func(ctx context.Context, tx *repo.Tx) (*model.Project, error) {
@@ -176,7 +176,7 @@ func TestDeactivatedUserIsOut(t *testing.T) {
 	must[*model.User](t)(inTx(t, w, w.manager, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
 		return tx.ReactivateUser(ctx, model.ReactivateUserInput{UserID: w.member.ID})
 	}))
-	if _, err := sessions.Viewer(t.Context(), token); !fault.Is(err, fault.Unauthenticated) {
+	if _, err := credentials.Viewer(t.Context(), token); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("the session, reactivated: %v", err)
 	}
 }
@@ -185,7 +185,7 @@ func TestDeactivatedUserIsOut(t *testing.T) {
 func TestEndedSessionIsOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	session := must[model.Viewer](t)(auth.Sessions{Store: w.Store}.Viewer(t.Context(), w.Token(t, w.member)))
+	session := must[model.Viewer](t)(auth.Credentials{Store: w.Store}.Viewer(t.Context(), w.Token(t, w.member)))
 	create := func() error {
 		return w.Store.InTx(t.Context(), session, func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.CreateProject(ctx, model.CreateProjectInput{Name: "n", ClientName: "c"})
