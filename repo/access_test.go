@@ -149,7 +149,7 @@ func TestDeactivatedUserIsOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	token := w.Token(t, w.member)
-	sessions := auth.Sessions{Store: w.Store}
+	credentials := auth.Credentials{Store: w.Store}
 	outcomes := atOnce(t, w, w.manager, w.member, func(ctx context.Context, tx *repo.Tx) error {
 		_, err := tx.DeactivateUser(ctx, model.DeactivateUserInput{UserID: w.member.ID})
 		return err
