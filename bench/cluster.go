@@ -32,9 +32,14 @@ var dataSource embed.FS
 //go:embed postgraphile/functions.sql
 var functionsSQL string
 
-// clusterSettings are all that differs from PostgreSQL's own defaults.
-var clusterSettings = map[string]string{
-	"shared_buffers": "1GB", "max_connections": "200", "shared_preload_libraries": "pg_stat_statements",
+// clusterSettings are all that differs from PostgreSQL's own defaults. Its documentation (20.4.1) recommends a quarter of the memory.
+func clusterSettings() map[string]string {
+	megabytes := max(128, int(memoryGiB()*1024/4))
+	return map[string]string{
+		"shared_buffers": strconv.Itoa(megabytes) + "MB", "max_connections": "200", "shared_preload_libraries": "pg_stat_statements",
+		// A checkpoint is asked for, and does not come while measuring.
+		"checkpoint_timeout": "1d", "max_wal_size": "16GB",
+	}
 }
 
 const (
@@ -59,7 +64,7 @@ type cluster struct {
 func startCluster(ctx context.Context, p place) (*cluster, error) {
 	folder := filepath.Join(p.dir(), "postgres")
 	config := pgdev.Config{
-		DataDir: folder, Database: "bench", Settings: clusterSettings, BinDir: p.PGBin,
+		DataDir: folder, Database: "bench", Settings: clusterSettings(), BinDir: p.PGBin,
 		Progress: func(message string) { say("%s", message) },
 	}
 	binaries, err := pgdev.FindBinaries(ctx, config)

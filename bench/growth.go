@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,6 +37,7 @@ var (
 
 type growthCommand struct {
 	place
+	Series   []string          `env:"SERIES" default:"scale,page,depth,connections" help:"What is measured; the figures of the other series stay as they were."`
 	Scales   []float64         `env:"SCALES" default:"0.1,1,4" help:"How much data, from little to much. The other series are measured at BASE."`
 	Base     float64           `env:"BASE" default:"1" help:"The scale of the other series."`
 	Rounds   int               `env:"ROUNDS" default:"3" help:"How often each cell is measured."`
@@ -53,7 +56,11 @@ func (c growthCommand) Run(ctx context.Context) error {
 		return err
 	}
 	path := filepath.Join(c.Output, growthFile)
-	results, err := c.record(ctx, path+".part")
+	kept, err := c.kept(path)
+	if err != nil {
+		return err
+	}
+	results, err := c.record(ctx, path+".part", kept)
 	if err != nil {
 		return err
 	}
@@ -67,6 +74,23 @@ func (c growthCommand) Run(ctx context.Context) error {
 	return failIfWrong(results)
 }
 
+// kept are the cells of an earlier run that are not measured anew.
+func (c growthCommand) kept(path string) ([]cell, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	earlier, err := readResults(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return slices.DeleteFunc(earlier.cells, func(earlier cell) bool { return slices.Contains(c.Series, earlier.Series) }), nil
+}
+
 func (c growthCommand) settings(scale float64) settings {
 	return settings{
 		Scale: scale, Rounds: c.Rounds, Duration: c.Duration, Warmup: c.Warmup, Connections: growthConnections, Peers: c.Peers,
@@ -74,13 +98,18 @@ func (c growthCommand) settings(scale float64) settings {
 	}
 }
 
-func (c growthCommand) record(ctx context.Context, path string) (*results, error) {
+func (c growthCommand) record(ctx context.Context, path string, kept []cell) (*results, error) {
 	began := time.Now()
 	r, err := newRecorder(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.file.Close()
+	for _, earlier := range kept {
+		if err := r.record(earlier); err != nil {
+			return nil, err
+		}
+	}
 	base, err := openStage(ctx, c.place, c.settings(c.Base))
 	if err != nil {
 		return nil, err
@@ -106,6 +135,9 @@ func (c growthCommand) record(ctx context.Context, path string) (*results, error
 		}
 		scales = append(scales, compared{s, known})
 	}
+	if _, err := base.conn.Exec(ctx, "CHECKPOINT"); err != nil { // what was loaded is not written while measuring
+		return nil, err
+	}
 	about := describe(base, c.settings(c.Base), began)
 	if err := c.measureScales(ctx, scales, workloads, r.record); err != nil {
 		return nil, err
@@ -120,6 +152,9 @@ func (c growthCommand) record(ctx context.Context, path string) (*results, error
 
 // scales has the base too, whether or not it is one that is compared.
 func (c growthCommand) scales() []float64 {
+	if !slices.Contains(c.Series, seriesScale) {
+		return []float64{c.Base}
+	}
 	if slices.Contains(c.Scales, c.Base) {
 		return c.Scales
 	}
@@ -137,16 +172,21 @@ func (c growthCommand) measureScales(
 	ctx context.Context, scales []compared, workloads []workload.Workload, record func(any) error,
 ) error {
 	for _, w := range workloads {
-		if !slices.Contains(scaleWorkloads, w.Name) {
+		if !slices.Contains(c.Series, seriesScale) || !slices.Contains(scaleWorkloads, w.Name) {
 			continue
 		}
-		for round := range c.Rounds {
+		// A round that is not recorded reads what the others find in memory.
+		for round := range c.Rounds + 1 {
+			keep := record
+			if round == 0 {
+				keep = func(any) error { return nil }
+			}
 			for i := range scales {
 				s := scales[(i+round)%len(scales)]
 				if !slices.Contains(c.Scales, s.scale) {
 					continue
 				}
-				if err := c.point(ctx, s, growing{seriesScale, s.scale, w, aimConnections, nil}, round, record); err != nil {
+				if err := c.point(ctx, s, growing{seriesScale, s.scale, w, aimConnections, nil}, round, keep); err != nil {
 					return err
 				}
 			}
@@ -157,8 +197,14 @@ func (c growthCommand) measureScales(
 
 // measureBase measures what grows at one scale.
 func (c growthCommand) measureBase(ctx context.Context, s compared, workloads []workload.Workload, record func(any) error) error {
-	if err := c.measureShapes(ctx, s, record); err != nil {
+	if err := c.measurePages(ctx, s, record); err != nil {
 		return err
+	}
+	if err := c.measureDepths(ctx, s, record); err != nil {
+		return err
+	}
+	if !slices.Contains(c.Series, seriesConnections) {
+		return nil
 	}
 	// The most connections come last: what they have made a server grow to stays.
 	for _, n := range growthConnections {
@@ -171,8 +217,10 @@ func (c growthCommand) measureBase(ctx context.Context, s compared, workloads []
 	return nil
 }
 
-// measureShapes measures pages and depths.
-func (c growthCommand) measureShapes(ctx context.Context, s compared, record func(any) error) error {
+func (c growthCommand) measurePages(ctx context.Context, s compared, record func(any) error) error {
+	if !slices.Contains(c.Series, seriesPage) {
+		return nil
+	}
 	for _, operation := range pageOperations {
 		for _, first := range growthPages {
 			w := workload.Workload{Name: operation, Operation: operation}
@@ -181,6 +229,13 @@ func (c growthCommand) measureShapes(ctx context.Context, s compared, record fun
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+func (c growthCommand) measureDepths(ctx context.Context, s compared, record func(any) error) error {
+	if !slices.Contains(c.Series, seriesDepth) {
+		return nil
 	}
 	companies := workload.Companies(s.size)
 	for _, depth := range growthDepths {
@@ -203,7 +258,7 @@ type growing struct {
 
 func (c growthCommand) rounds(ctx context.Context, s compared, g growing, record func(any) error) error {
 	for round := range c.Rounds {
-		if err := c.point(ctx, s, g, round, record); err != nil {
+		if err := c.point(ctx, s, g, round+1, record); err != nil {
 			return err
 		}
 	}

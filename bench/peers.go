@@ -210,12 +210,7 @@ func (s *stage) ready(p *peer) error {
 
 // restore puts the data back as it was loaded.
 func (s *stage) restore(ctx context.Context) error {
-	if err := data.Restore(ctx, s.conn); err != nil {
-		return err
-	}
-	// Each cell begins behind a checkpoint: which pages are written in full for the first time is the same for all.
-	_, err := s.conn.Exec(ctx, "CHECKPOINT")
-	return err
+	return data.Restore(ctx, s.conn)
 }
 
 // signIn gets a session for each Dossier, and the cursors at which its pages begin.

@@ -104,13 +104,17 @@ func (s *stage) measure(ctx context.Context, p *peer, source load.Source, m plan
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // measureAll measures every cell: for each workload, number of connections and round all peers one after the other, beginning
-// with another peer each time.
+// with another peer each time. A round before them is not recorded: it reads what the others find in memory, and of what is
+// written it makes PostgreSQL log for the first time after the checkpoint what it then logs in full.
 func (s *stage) measureAll(ctx context.Context, c settings, workloads []workload.Workload, known answers, record func(any) error) error {
-	total := len(workloads) * len(c.Connections) * c.Rounds * len(s.peers)
+	total := len(workloads) * len(c.Connections) * (c.Rounds + 1) * len(s.peers)
 	done := 0
 	for _, w := range workloads {
 		for _, connections := range c.Connections {
-			for round := range c.Rounds {
+			if _, err := s.conn.Exec(ctx, "CHECKPOINT"); err != nil {
+				return err
+			}
+			for round := range c.Rounds + 1 {
 				for i := range s.peers {
 					p := s.peers[(i+round)%len(s.peers)]
 					done++
@@ -120,6 +124,9 @@ func (s *stage) measureAll(ctx context.Context, c settings, workloads []workload
 						return err
 					}
 					say("%d/%d %s", done, total, measured.line())
+					if round == 0 {
+						continue
+					}
 					if err := record(measured); err != nil {
 						return err
 					}
@@ -147,7 +154,7 @@ func (s *stage) measureOne(ctx context.Context, p *peer, m plan, known answers) 
 // line is a cell as progress.
 func (c cell) line() string {
 	text := fmt.Sprintf("%-4s %3d connections, round %d, %-12s %8.1f/s  p50 %8.2f ms  p99 %8.2f ms  CPU %.3f + %.3f s/1000  %4.0f MB",
-		c.Workload, c.Connections, c.Round+1, c.Peer, c.PerSecond, c.P50ms, c.P99ms, c.ServerCPU, c.DatabaseCPU, c.PeakMB)
+		c.Workload, c.Connections, c.Round, c.Peer, c.PerSecond, c.P50ms, c.P99ms, c.ServerCPU, c.DatabaseCPU, c.PeakMB)
 	if c.Errors > 0 {
 		text += fmt.Sprintf("  %d WRONG: %s", c.Errors, c.FirstError)
 	}

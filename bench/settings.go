@@ -30,9 +30,9 @@ func (p place) dir() string { return cmp.Or(p.Dir, filepath.Join(os.TempDir(), "
 type settings struct {
 	Scale       float64           `env:"SCALE" default:"1" help:"How much data: 1 is 200 companies, 20,000 users, 60,000 projects and 600,000 documents."`
 	Rounds      int               `env:"ROUNDS" default:"3" help:"How often each cell is measured."`
-	Duration    time.Duration     `env:"DURATION" default:"3s" help:"How long a cell is measured."`
-	Warmup      time.Duration     `env:"WARMUP" default:"2500ms" help:"How long a cell runs before."`
-	Connections []int             `env:"CONNECTIONS" default:"1,16,64" help:"How many requests are in flight at a time."`
+	Duration    time.Duration     `env:"DURATION" default:"2s" help:"How long a cell is measured."`
+	Warmup      time.Duration     `env:"WARMUP" default:"2s" help:"How long a cell runs before."`
+	Connections []int             `env:"CONNECTIONS" default:"16" help:"How many requests are in flight at a time."`
 	Peers       []string          `env:"PEERS" default:"dossier,nest,nest2,postgraphile,limit" help:"Who is measured, of dossier, nest, nest2, postgraphile, limit, and the names in --variants."`
 	Workloads   []string          `env:"WORKLOADS" default:"W1,W2,W3,W3Z,W4,W5,W6,M1,M2,M3" help:"What is measured."`
 	Variants    map[string]string `env:"VARIANTS" placeholder:"NAME=COMMAND;…" help:"Other builds of Dossier to measure beside it, each with the command that starts it, such as before='env GOGC=400 /tmp/dossier'."`

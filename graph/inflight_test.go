@@ -53,7 +53,8 @@ func TestOperationsWaitForRoom(t *testing.T) {
 	})
 }
 
-// Who waits longer than the deadline has no answer, which is TIMEOUT, and takes no room; nor does one that panics keep it.
+// Who would wait for most of the time that there is has no answer, which is TIMEOUT, and takes no room; nor does one that panics
+// keep it.
 func TestWaitingForRoomEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := runner{newLimiter(Limits{InFlight: 1}, false, newQueryCache())}
@@ -61,8 +62,12 @@ func TestWaitingForRoomEnds(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+		began := time.Now()
 		if response := r.run(ctx, 1, func() { t.Error("it ran") }); response != nil {
 			t.Errorf("got %v", response)
+		}
+		if waited := time.Since(began); waited != 800*time.Millisecond {
+			t.Errorf("it waited for %s of the second that it had", waited)
 		}
 		time.Sleep(time.Hour)
 		func() {

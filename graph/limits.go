@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
@@ -129,18 +130,31 @@ func (l *limiter) MutateOperationContext(ctx context.Context, op *graphql.Operat
 
 // InterceptResponse runs the operation when there is room for it. What an operation needs of memory and of the processor grows
 // with its complexity: more of them side by side would only make all of them slow. They wait in the order in which they
-// came, and no longer than their deadline.
+// came, and no longer than leaves them time.
 func (l *limiter) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	if !graphql.HasOperationContext(ctx) { // a refusal of what is no operation
 		return next(ctx)
 	}
 	cost, _ := graphql.GetOperationContext(ctx).Stats.GetExtension(l.ExtensionName()).(int)
 	share := min(int64(cost), l.roomMax)
-	if err := l.room.Acquire(ctx, share); err != nil {
-		return nil // it timed out, or nobody waits for it any more
+	if !l.room.TryAcquire(share) && !l.wait(ctx, share) {
+		return nil // there is no time left to begin, or nobody waits for it any more
 	}
 	defer l.room.Release(share)
 	return next(ctx)
+}
+
+// waitShare is how much of its time an operation may wait. One that began with less would be cut off in the midst of a statement,
+// which costs its connection; new connections cost time that the next ones then lack, and so on.
+const waitShare = 0.8
+
+func (l *limiter) wait(ctx context.Context, share int64) bool {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(waitShare*float64(time.Until(deadline))))
+		defer cancel()
+	}
+	return l.room.Acquire(ctx, share) == nil
 }
 
 var errNoIntrospection = fault.Denied("Introspection is off on this server.")

@@ -64,7 +64,7 @@ type Config struct {
 
 	PoolMax        int           `env:"DB_POOL_MAX" envDefault:"20"`
 	PoolMin        int           `env:"DB_POOL_MIN" envDefault:"5"`
-	PoolIdle       time.Duration `env:"DB_POOL_IDLE" envDefault:"10s"`
+	PoolIdle       time.Duration `env:"DB_POOL_IDLE" envDefault:"5m"`
 	ConnectTimeout time.Duration `env:"DB_CONNECT_TIMEOUT" envDefault:"2s"`
 
 	GCPercent   string `env:"GOGC"`       // read by Go itself; default: memory.go's

@@ -28,7 +28,7 @@ func TestDefaults(t *testing.T) {
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", LogRequests: true,
 		Introspection: &yes, Playground: &yes,
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
-		PoolMax: 20, PoolMin: 5, PoolIdle: 10 * time.Second, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
+		PoolMax: 20, PoolMin: 5, PoolIdle: 5 * time.Minute, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %v\nwant %v", c.Lines(), want.Lines())
@@ -224,7 +224,7 @@ func TestLinesHaveEveryVariable(t *testing.T) {
 			t.Errorf("line %q is not of %s", lines[i], name)
 		}
 	}
-	for _, want := range []string{"AUTO_MIGRATE=true", "CORS_ORIGINS=https://a.example,https://b.example", "DB_POOL_IDLE=10s"} {
+	for _, want := range []string{"AUTO_MIGRATE=true", "CORS_ORIGINS=https://a.example,https://b.example", "DB_POOL_IDLE=5m0s"} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("no line %q in %q", want, lines)
 		}
