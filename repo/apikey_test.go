@@ -105,7 +105,9 @@ func TestUseOfAPIKeysIsNoted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	hash := apiKey(t, w, w.member, model.ScopeUsersRead)
-	used := func() string { return must[rowsOf](t)(query(w.DB, "SELECT coalesce(last_used_at::text, '') FROM api_keys"))[0] }
+	used := func() string {
+		return must[rowsOf](t)(query(w.DB, "SELECT coalesce(last_used_at::text, '') FROM api_keys"))[0]
+	}
 	ask := func() {
 		t.Helper()
 		must[model.Viewer](t)(w.Store.ViewerByAPIKey(t.Context(), hash))

@@ -29,7 +29,7 @@ type Config struct {
 	Schema         string                          // the SDL
 	Explorable     bool                            // everyone may read the schema; else API keys with the scope for it
 	Playground     bool                            // everyone is served the playground; else those keys
-	DemoUsers      []DemoUser // of the playground; in production there are none
+	DemoUsers      []DemoUser                      // of the playground; in production there are none
 	CORSOrigins    []string
 	HTTPS          bool     // the server is reached by https, and browsers are told to keep to it
 	TrustedProxies []string // networks whose X-Forwarded-For is believed
