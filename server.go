@@ -115,15 +115,14 @@ func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger,
 		Authenticate:   auth.Credentials{Store: db.store}.Viewer,
 		AuthTimeout:    c.RequestTimeout,
 		Readiness:      leave.readiness(db.readiness),
+		Schema:         schema,
+		Explorable:     *c.Introspection,
 		Playground:     *c.Playground,
 		DemoUsers:      demoUsers(c),
 		CORSOrigins:    c.CORSOrigins,
 		HTTPS:          strings.HasPrefix(c.PublicURL, "https://"),
 		TrustedProxies: c.TrustedProxies,
 		Logger:         logger, LogRequests: c.LogRequests, Metrics: admin.metrics, Tracing: admin.tracing,
-	}
-	if *c.Introspection {
-		router.Schema = schema
 	}
 	return newHTTPServer(leave.handler(web.NewRouter(router)), logger)
 }

@@ -273,7 +273,7 @@ func wantTrace(t *testing.T, p *program, want bool) {
 func wantHidden(t *testing.T, p *program) {
 	t.Helper()
 	for _, path := range []string{"/", "/schema.graphqls", "/playground/graphiql.js"} {
-		if status, _, err := p.get(path); err != nil || status != http.StatusNotFound {
+		if status, body, err := p.get(path); err != nil || status != http.StatusUnauthorized || strings.Contains(body, "{") {
 			t.Errorf("%s answers %d, %v", path, status, err)
 		}
 	}

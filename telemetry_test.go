@@ -219,7 +219,7 @@ func TestRequestLog(t *testing.T) {
 		{"request_id": "wrong", "code": "GRAPHQL_VALIDATION_FAILED", "status": 400.0, "statements": 1.0},
 		{"request_id": "nobody", "operation": "me", "code": "OK"},
 		{"method": "GET", "path": "/missing", "status": 404.0, "code": "NOT_FOUND"},
-		{"method": "GET", "path": "/schema.graphqls", "status": 404.0},
+		{"method": "GET", "path": "/schema.graphqls", "status": 401.0, "code": "UNAUTHENTICATED"},
 	}
 	lines := p.lines(t)
 	if len(lines) != len(wants) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"dossier/model"
+	"dossier/repo"
 )
 
 type auditQueries struct{ reading }
@@ -26,21 +27,39 @@ func (f auditFields) Company(ctx context.Context, a *model.AuditEntry) (*model.C
 	return optional(auditCompany.load(ctx, f.reading, a))
 }
 
+// subject is what an entry is about, or why that is not shown.
+type subject struct {
+	node model.Node
+	err  error
+}
+
 // Subject takes a statement for each entity that the entries are about.
 func (f auditFields) Subject(ctx context.Context, a *model.AuditEntry) (model.Node, error) {
-	return optional(auditSubject.load(ctx, a, func(ctx context.Context, _ []model.AuditID) (map[model.AuditID]model.Node, error) {
-		rows := batchOf(a).Rows
-		ids := make([]model.GlobalID, len(rows))
-		for i, row := range rows {
-			ids[i] = row.SubjectID()
+	about, err := auditSubject.load(ctx, a, func(ctx context.Context, _ []model.AuditID) (map[model.AuditID]subject, error) {
+		return readSubjects(ctx, f.as(ctx), batchOf(a).Rows), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return about.node, about.err
+}
+
+// readSubjects reads what the entries are about. What an API key may not read hides nothing of what it may.
+func readSubjects(ctx context.Context, reader repo.Reader, entries []*model.AuditEntry) map[model.AuditID]subject {
+	byType := map[string][]*model.AuditEntry{}
+	for _, entry := range entries {
+		byType[entry.SubjectType] = append(byType[entry.SubjectType], entry)
+	}
+	subjects := make(map[model.AuditID]subject, len(entries))
+	for _, entries := range byType {
+		ids := make([]model.GlobalID, len(entries))
+		for i, entry := range entries {
+			ids[i] = entry.SubjectID()
 		}
-		found, err := readNodes(ctx, f.as(ctx), ids)
-		subjects := make(map[model.AuditID]model.Node, len(rows))
-		for i, row := range rows {
-			if node := found[ids[i]]; node != nil {
-				subjects[row.ID] = node
-			}
+		found, err := readNodes(ctx, reader, ids)
+		for i, entry := range entries {
+			subjects[entry.ID] = subject{found[ids[i]], err}
 		}
-		return subjects, err
-	}))
+	}
+	return subjects
 }

@@ -12,10 +12,12 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/maypok86/otter/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"dossier/graph/exec"
 	"dossier/internal/auth"
 	"dossier/internal/telemetry"
+	"dossier/model"
 	"dossier/repo"
 )
 
@@ -27,7 +29,7 @@ type Config struct {
 	Limits   Limits
 	Timeout  time.Duration // of one operation, with the check of its credential
 
-	Explorable bool // introspection, and suggestions in errors
+	Explorable bool // everyone may introspect, and is told suggestions in errors; else API keys with the scope for it
 	LogValues  bool // errors of the database are logged with the values that they quote
 	Traceable  bool // whoever asks is told what SQL was sent
 }
@@ -68,25 +70,39 @@ func (c queryCache) Add(_ context.Context, query string, doc *ast.QueryDocument)
 // of a process share the parsed schema.
 var withoutDefer sync.Once
 
-// NewHandler makes the handler of /graphql.
+// NewHandler makes the handler of /graphql. Those who may explore the schema have a server of their own, as gqlgen decides for
+// a server whether it suggests names. The two share all that is kept and bounded.
 func NewHandler(c Config) http.Handler {
 	schema := exec.NewExecutableSchema(exec.Config{
 		Resolvers:  root{c.Store, c.Sessions},
 		Directives: exec.DirectiveRoot{Access: access},
 	})
 	withoutDefer.Do(func() { delete(schema.Schema().Directives, "defer") })
-	cache := newQueryCache()
+	limiter := newLimiter(c.Limits, c.Explorable, newQueryCache())
+	everyone, explorers := c.newServer(schema, limiter), c.newServer(schema, limiter.exploring())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if model.ViewerFrom(r.Context()).MayExplore() {
+			explorers.ServeHTTP(w, r)
+		} else {
+			everyone.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (c Config) newServer(schema graphql.ExecutableSchema, limiter *limiter) *handler.Server {
 	server := handler.New(schema)
 	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes, traceable: c.Traceable})
-	server.SetQueryCache(cache)
+	server.SetQueryCache(limiter.known)
 	server.SetParserTokenLimit(c.Limits.Tokens)
-	server.SetDisableSuggestion(!c.Explorable)
 	server.SetErrorPresenter(presenter{c.Logger, c.LogValues}.present)
 	server.SetRecoverFunc(recovered)
-	if c.Explorable {
+	if limiter.introspection {
 		server.Use(extension.Introspection{})
+	} else {
+		server.SetDisableSuggestion(true)
+		server.SetValidationRulesFn(rulesWithoutSuggestions)
 	}
-	server.Use(newLimiter(c.Limits, c.Explorable, cache))
+	server.Use(limiter)
 	server.AroundOperations(bounded(c.Timeout))
 	server.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 		field := graphql.GetRootFieldContext(ctx).Field
@@ -95,6 +111,16 @@ func NewHandler(c Config) http.Handler {
 		return next(ctx)
 	})
 	return server
+}
+
+// rulesWithoutSuggestions are the rules of validation where SetDisableSuggestion leaves suggestions in: for the names of
+// arguments, types, enum values and input fields.
+func rulesWithoutSuggestions() *rules.Rules {
+	all := rules.NewDefaultRules()
+	all.ReplaceRule(rules.KnownArgumentNamesRule.Name, rules.KnownArgumentNamesRuleWithoutSuggestions.RuleFunc)
+	all.ReplaceRule(rules.KnownTypeNamesRule.Name, rules.KnownTypeNamesRuleWithoutSuggestions.RuleFunc)
+	all.ReplaceRule(rules.ValuesOfCorrectTypeRule.Name, rules.ValuesOfCorrectTypeRuleWithoutSuggestions.RuleFunc)
+	return all
 }
 
 // bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the

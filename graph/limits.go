@@ -66,6 +66,13 @@ func newLimiter(limits Limits, introspection bool, known graphql.Cache[*ast.Quer
 	}
 }
 
+// exploring gives a limiter that lets introspect, with the same room.
+func (l *limiter) exploring() *limiter {
+	clone := *l
+	clone.introspection = true
+	return &clone
+}
+
 var (
 	_ graphql.OperationParameterMutator = (*limiter)(nil)
 	_ graphql.OperationContextMutator   = (*limiter)(nil)
@@ -157,7 +164,7 @@ func (l *limiter) wait(ctx context.Context, share int64) bool {
 	return l.room.Acquire(ctx, share) == nil
 }
 
-var errNoIntrospection = fault.Denied("Introspection is off on this server.")
+var errNoIntrospection = fault.Denied("Introspection is off on this server, but for API keys with the scope %s.", model.ScopeSchemaRead)
 
 // checkConditions refuses null for the `if` of @include and @skip, which a variable with a default may be: gqlgen panics
 // at it.

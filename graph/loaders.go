@@ -35,6 +35,11 @@ var (
 	accountUser = &one[model.Account, model.UserID, model.User]{
 		"user", func(a *model.Account) *model.UserID { return &a.UserID }, userID, repo.Reader.UsersByIDs}
 
+	apiKeyUser = &one[model.APIKey, model.UserID, model.User]{
+		"user", func(k *model.APIKey) *model.UserID { return &k.UserID }, userID, repo.Reader.UsersByIDs}
+	apiKeyCompany = &one[model.APIKey, model.CompanyID, model.Company]{
+		"company", func(k *model.APIKey) *model.CompanyID { return k.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
+
 	documentProject = &one[model.Document, model.ProjectID, model.Project]{
 		"project", func(d *model.Document) *model.ProjectID { return d.ProjectID }, projectID, repo.Reader.ProjectsByIDs}
 	conversationProject = &one[model.Conversation, model.ProjectID, model.Project]{
@@ -59,6 +64,7 @@ var (
 
 	userSessions   = &many[model.User, model.UserID, *model.SessionConnection]{"sessions", userID}
 	userAccounts   = &many[model.User, model.UserID, *model.AccountConnection]{"accounts", userID}
+	userAPIKeys    = &many[model.User, model.UserID, *model.APIKeyConnection]{"API keys", userID}
 	userInvitation = &many[model.User, model.UserID, *model.Invitation]{"invitation", userID}
 
 	projectDocuments     = &many[model.Project, model.ProjectID, *model.DocumentConnection]{"documents", projectID}
@@ -71,7 +77,7 @@ var (
 	themeProjects  = &many[model.Theme, model.ThemeID, *model.ProjectConnection]{"projects", themeID}
 	themeDocuments = &many[model.Theme, model.ThemeID, *model.DocumentConnection]{"documents", themeID}
 
-	auditSubject = &many[model.AuditEntry, model.AuditID, model.Node]{"subject", auditID}
+	auditSubject = &many[model.AuditEntry, model.AuditID, subject]{"subject", auditID}
 )
 
 func companyID(c *model.Company) model.CompanyID    { return c.ID }

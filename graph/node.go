@@ -51,6 +51,7 @@ var nodeReaders = map[string]func(context.Context, repo.Reader, []model.GlobalID
 	model.AuditID{}.Global().Prefix:        nodesBy(repo.Reader.AuditEntriesByIDs),
 	model.SessionID{}.Global().Prefix:      nodesBy(repo.Reader.SessionsByIDs),
 	model.AccountID{}.Global().Prefix:      nodesBy(repo.Reader.AccountsByIDs),
+	model.APIKeyID{}.Global().Prefix:       nodesBy(repo.Reader.APIKeysByIDs),
 }
 
 // readNodes reads rows of any entities, a statement for each entity. Ids of nothing visible are left out.

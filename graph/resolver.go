@@ -23,6 +23,7 @@ type queries struct {
 	nodeQueries
 	companyQueries
 	userQueries
+	apiKeyQueries
 	projectQueries
 	documentQueries
 	themeQueries
@@ -36,6 +37,7 @@ type mutations struct {
 	userMutations
 	accessMutations
 	accountMutations
+	apiKeyMutations
 	projectMutations
 	documentMutations
 	themeMutations
@@ -45,15 +47,15 @@ type mutations struct {
 // Query resolves the fields of Query.
 func (r root) Query() exec.QueryResolver {
 	as := reading{r.store}
-	return queries{nodeQueries{as}, companyQueries{as}, userQueries{as}, projectQueries{as}, documentQueries{as},
-		themeQueries{as}, conversationQueries{as}, auditQueries{as}}
+	return queries{nodeQueries{as}, companyQueries{as}, userQueries{as}, apiKeyQueries{as}, projectQueries{as},
+		documentQueries{as}, themeQueries{as}, conversationQueries{as}, auditQueries{as}}
 }
 
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
-		accessMutations{r.store}, accountMutations{r.store}, projectMutations{r.store}, documentMutations{r.store},
-		themeMutations{r.store}, conversationMutations{r.store}}
+		accessMutations{r.store}, accountMutations{r.store}, apiKeyMutations{r.store}, projectMutations{r.store},
+		documentMutations{r.store}, themeMutations{r.store}, conversationMutations{r.store}}
 }
 
 func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}} }
@@ -65,6 +67,7 @@ func (r root) Conversation() exec.ConversationResolver { return conversationFiel
 func (r root) AuditEntry() exec.AuditEntryResolver     { return auditFields{reading{r.store}} }
 func (r root) Session() exec.SessionResolver           { return sessionFields{reading{r.store}} }
 func (r root) Account() exec.AccountResolver           { return accountFields{reading{r.store}} }
+func (r root) ApiKey() exec.ApiKeyResolver             { return apiKeyFields{reading{r.store}} }
 
 // reading is what fields need that read.
 type reading struct {

@@ -57,7 +57,8 @@ func TestSchemaIsDescribed(t *testing.T) {
 }
 
 // tokensShownOnce are the fields that show a token, when it is made.
-var tokensShownOnce = []string{"SignInPayload.token", "AcceptInvitationPayload.token", "InviteUserPayload.token", "RenewInvitationPayload.token"}
+var tokensShownOnce = []string{"SignInPayload.token", "AcceptInvitationPayload.token", "InviteUserPayload.token", "RenewInvitationPayload.token",
+	"CreateApiKeyPayload.token", "RotateApiKeyPayload.token"}
 
 // The shapes that clients build on: connections, payloads, inputs; and no secret anywhere.
 func TestSchemaKeepsItsShapes(t *testing.T) {
@@ -109,7 +110,7 @@ func TestSchemaKeepsItsShapes(t *testing.T) {
 			t.Errorf("%s takes no expectedVersion", mutation.Name)
 		}
 	}
-	for _, entity := range []string{"Company", "User", "Session", "Account", "Project", "Document", "Theme", "Conversation", "AuditEntry"} {
+	for _, entity := range []string{"Company", "User", "Session", "Account", "ApiKey", "Project", "Document", "Theme", "Conversation", "AuditEntry"} {
 		if !slices.Contains(schema.Types[entity].Interfaces, "Node") {
 			t.Errorf("%s is no Node", entity)
 		}

@@ -20,6 +20,7 @@ func (w world) fullRows(t testing.TB) map[string]string {
 	account := w.Account(t, w.member, "github") // which ends invitations
 	w.Token(t, user)
 	w.Invite(t, user)
+	w.Key(t, user, model.ScopeProjectsRead)
 	rows := map[string]string{
 		"Company": w.company.ID.String(), "User": user.ID.String(), "Project": project.ID.String(),
 		"Document": document.ID.String(), "Account": account.ID.String(),
@@ -40,13 +41,15 @@ func (w world) fullRows(t testing.TB) map[string]string {
 		"UPDATE conversations SET container_name = 'container', blob_name = 'blob'",
 		"UPDATE sessions SET user_agent = 'agent', address = '192.0.2.1'",
 		"UPDATE accounts SET scope = 'scope', expires_at = now() + interval '4 days'",
+		"UPDATE api_keys SET expires = now() + interval '5 days', revoked_at = now(), rotated_at = now(), last_used_at = now()",
 	} {
 		if _, err := w.Pool.ExecContext(t.Context(), statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	found := manager.Query(t, `query($user: ID!, $project: ID!) { user(id: $user) { sessions { nodes { id } } }
+	found := manager.Query(t, `query($user: ID!, $project: ID!) { user(id: $user) { sessions { nodes { id } } apiKeys { nodes { id } } }
 		auditLog(filter: {subjectId: $project}) { nodes { id } } }`, "user", user.ID, "project", project.ID)
+	rows["ApiKey"] = found.Text("user.apiKeys.nodes.0.id")
 	rows["Session"], rows["AuditEntry"] = found.Text("user.sessions.nodes.0.id"), found.Text("auditLog.nodes.0.id")
 	return rows
 }

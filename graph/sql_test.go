@@ -86,6 +86,7 @@ func TestStatementsOf(t *testing.T) {
 	w.Account(t, w.member, "google")
 	w.Account(t, w.manager, "google")
 	w.Token(t, w.member)
+	w.Key(t, w.member, model.ScopeProjectsRead)
 	client := w.As(t, w.manager)
 	for query, want := range map[string]int{
 		`{ me { name } }`:                                                      1,
@@ -103,6 +104,8 @@ func TestStatementsOf(t *testing.T) {
 		`{ documents { nodes { project { owner { name } } owner { name } } } }`:                                      4,
 		`{ users { nodes { sessions { nodes { current user { name } } } } } }`:                                       3,
 		`{ users { nodes { sessions { totalCount } accounts { totalCount nodes { user { name } } } } } }`:            6,
+		`{ users { nodes { apiKeys { totalCount nodes { user { name } company { name } } } } } }`:                    5,
+		`{ apiKeys { totalCount nodes { name } } }`:                                                                  2,
 		`{ users { nodes { invitation { expiresAt } deactivatedAt } } }`:                                             2,
 		`{ auditLog(first: 5) { nodes { actor { name } company { name } } } }`:                                       3,
 	} {

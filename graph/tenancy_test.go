@@ -28,6 +28,8 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 	foreignAccount := w.Account(t, w.stranger, "google")
 	foreignSession := w.sessionID(t, w.Token(t, w.stranger))
 	w.Invite(t, w.User(t, w.other, model.RoleMember, "Ina Invited"))
+	w.Key(t, w.stranger, model.ScopeProjectsRead)
+	foreignKey := w.As(t, w.stranger).Query(t, `{ apiKeys { nodes { id } } }`).Text("apiKeys.nodes.0.id")
 
 	ids := map[string]struct{ foreign, missing string }{
 		"company":      {w.other.ID.String(), model.NewID[model.CompanyID]().String()},
@@ -39,6 +41,7 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		"audit":        {foreignAudit, model.NewID[model.AuditID]().String()},
 		"session":      {foreignSession, model.NewID[model.SessionID]().String()},
 		"account":      {foreignAccount.ID.String(), model.NewID[model.AccountID]().String()},
+		"key":          {foreignKey, model.NewID[model.APIKeyID]().String()},
 	}
 	queries := map[string][]string{
 		"company": {
@@ -59,6 +62,11 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		},
 		"account": {
 			`mutation { unlinkAccount(input: {id: "%s"}) { unlinkedAccountId userErrors { code field message } } }`,
+		},
+		"key": {
+			`{ apiKey(id: "%s") { name } }`,
+			`mutation { revokeApiKey(input: {id: "%s"}) { apiKey { id } userErrors { code field message } } }`,
+			`mutation { rotateApiKey(input: {id: "%s"}) { token apiKey { id } userErrors { code field message } } }`,
 		},
 		"user": {
 			`{ user(id: "%s") { name } }`,
@@ -142,8 +150,8 @@ func TestForeignRowsAreMissingRows(t *testing.T) {
 		}
 	}
 	// Nothing of the other company was touched by all of this.
-	data := w.As(t, w.stranger).Query(t, `{ me { name role version company { name } accounts { totalCount } projects { nodes { version documents { nodes { version } } } } } }`)
-	want := `map[me:map[accounts:map[totalCount:1] company:map[name:Other] name:Sam Stranger projects:map[nodes:[map[documents:map[nodes:[map[version:1]]] version:1]]] role:MANAGER version:1]]`
+	data := w.As(t, w.stranger).Query(t, `{ me { name role version company { name } accounts { totalCount } apiKeys { nodes { revokedAt rotatedAt } } projects { nodes { version documents { nodes { version } } } } } }`)
+	want := `map[me:map[accounts:map[totalCount:1] apiKeys:map[nodes:[map[revokedAt:<nil> rotatedAt:<nil>]]] company:map[name:Other] name:Sam Stranger projects:map[nodes:[map[documents:map[nodes:[map[version:1]]] version:1]]] role:MANAGER version:1]]`
 	if got := fmt.Sprint(data.Raw()); got != want {
 		t.Errorf("the other company is now %s", got)
 	}
@@ -204,6 +212,11 @@ func TestAccess(t *testing.T) {
 		{`mutation { endSession(input: {id: "session_00000000000000000000000000"}) { endedSessionId } }`, "UNAUTHENTICATED", "", ""},
 		{`mutation { endSessions(input: {userId: "user_00000000000000000000000000"}) { endedSessionCount } }`, "UNAUTHENTICATED", "", ""},
 		{`mutation { unlinkAccount(input: {id: "account_00000000000000000000000000"}) { unlinkedAccountId } }`, "UNAUTHENTICATED", "", ""},
+		{`{ currentApiKey { id } apiKeys { totalCount } }`, "UNAUTHENTICATED", "", ""},
+		{`{ apiKey(id: "key_00000000000000000000000000") { id } }`, "UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND"},
+		{`mutation { createApiKey(input: {name: "", scopes: []}) { token } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { revokeApiKey(input: {id: "key_00000000000000000000000000"}) { apiKey { id } } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { rotateApiKey(input: {id: "key_00000000000000000000000000"}) { token } }`, "UNAUTHENTICATED", "", ""},
 		{`mutation { acceptInvitation(input: {token: "x", password: "long enough"}) { userErrors { code } } }`, "", "", ""},
 		{`mutation { signIn(input: {email: "x", password: "x"}) { userErrors { code } } }`, "", "", ""},
 		{`{ __typename }`, "", "", ""},

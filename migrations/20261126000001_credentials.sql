@@ -14,6 +14,7 @@ CREATE TABLE api_keys (
     scopes       text        NOT NULL,
     expires      timestamptz,
     revoked_at   timestamptz,
+    rotated_at   timestamptz, -- another one has taken its place, and it ends soon
     last_used_at timestamptz,
     CONSTRAINT api_keys_company_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES users (company_id, id) ON DELETE CASCADE
 );

@@ -32,6 +32,9 @@ const (
 	SessionsEnded         AuditAction = "SESSIONS_ENDED"
 	AccountLinked         AuditAction = "ACCOUNT_LINKED"
 	AccountUnlinked       AuditAction = "ACCOUNT_UNLINKED"
+	APIKeyCreated         AuditAction = "API_KEY_CREATED"
+	APIKeyRevoked         AuditAction = "API_KEY_REVOKED"
+	APIKeyRotated         AuditAction = "API_KEY_ROTATED"
 	ProjectCreated        AuditAction = "PROJECT_CREATED"
 	ProjectUpdated        AuditAction = "PROJECT_UPDATED"
 	ProjectDeleted        AuditAction = "PROJECT_DELETED"
@@ -104,8 +107,8 @@ type AuditFilter struct {
 var auditActions = []AuditAction{
 	CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted, UserTransferred, UserSignedIn,
 	UserSignedOut, UserRoleChanged, UserDeactivated, UserReactivated, UserInvited, InvitationRenewed, InvitationAccepted,
-	SessionEnded, SessionsEnded, AccountLinked, AccountUnlinked, ProjectCreated, ProjectUpdated, ProjectDeleted,
-	DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted, ThemeCreated, ThemeUpdated, ThemeDeleted,
+	SessionEnded, SessionsEnded, AccountLinked, AccountUnlinked, APIKeyCreated, APIKeyRevoked, APIKeyRotated,
+	ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted, ThemeCreated, ThemeUpdated, ThemeDeleted,
 	ThemeAttached, ThemeDetached, ConversationCreated, ConversationUpdated, ConversationDeleted,
 }
 

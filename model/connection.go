@@ -143,4 +143,6 @@ type (
 	SessionEdge            = Edge[Session]
 	AccountConnection      = Connection[Account]
 	AccountEdge            = Edge[Account]
+	APIKeyConnection       = Connection[APIKey]
+	APIKeyEdge             = Edge[APIKey]
 )

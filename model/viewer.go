@@ -32,6 +32,10 @@ func (v Viewer) HasKey() bool { return v.KeyID != APIKeyID{} }
 // May reports whether the viewer's credential is good for the scope: a key has its own, and every other credential all.
 func (v Viewer) May(scope Scope) bool { return !v.HasKey() || v.Scopes.Has(scope) }
 
+// MayExplore reports whether the viewer's credential is an API key for the schema. Whatever else shows the schema, shows it to
+// everyone.
+func (v Viewer) MayExplore() bool { return v.HasKey() && v.Scopes.Has(ScopeSchemaRead) }
+
 type viewerKey struct{}
 
 // WithViewer returns a context that carries the viewer.

@@ -59,7 +59,7 @@ func (tx *Tx) ChangeUserRole(ctx context.Context, in model.ChangeUserRoleInput) 
 	return user, tx.saveAccess(ctx, model.UserRoleChanged, user, c)
 }
 
-// DeactivateUser keeps a user from signing in, and ends the sessions. What the user owns stays.
+// DeactivateUser keeps a user from signing in, and ends the sessions and API keys. What the user owns stays.
 func (tx *Tx) DeactivateUser(ctx context.Context, in model.DeactivateUserInput) (*model.User, error) {
 	user, err := tx.lockManaged(ctx, in.UserID, in.ExpectedVersion)
 	switch {
@@ -73,8 +73,8 @@ func (tx *Tx) DeactivateUser(ctx context.Context, in model.DeactivateUserInput) 
 	return user, tx.setDeactivated(ctx, model.UserDeactivated, user, new(time.Now().UTC().Truncate(time.Microsecond)))
 }
 
-// ReactivateUser lets a deactivated user sign in again. A session of a sign-in that the deactivation did not see does not
-// come back to life: it ends too.
+// ReactivateUser lets a deactivated user sign in again. A session or API key that the deactivation did not see does not come
+// back to life: it ends too.
 func (tx *Tx) ReactivateUser(ctx context.Context, in model.ReactivateUserInput) (*model.User, error) {
 	user, err := tx.lockManaged(ctx, in.UserID, in.ExpectedVersion)
 	switch {
@@ -89,7 +89,7 @@ func (tx *Tx) ReactivateUser(ctx context.Context, in model.ReactivateUserInput) 
 func (tx *Tx) setDeactivated(ctx context.Context, action model.AuditAction, user *model.User, at *time.Time) error {
 	var c changes
 	setNull(&c, "deactivated_at", &user.DeactivatedAt, at)
-	return tx.saveAccess(ctx, action, user, c, tx.endSessions(user.ID, model.SessionID{}))
+	return tx.saveAccess(ctx, action, user, c, tx.endSessions(user.ID, model.SessionID{}), tx.revokeAPIKeys(user.ID))
 }
 
 // saveAccess writes what changed of a user's access, if anything did, with what goes along.

@@ -160,12 +160,14 @@ func count(result sql.Result, err error) (int32, error) {
 	return int32(changed), err
 }
 
-// outdate notes that the row is not what may be cached of it any more; a session is a part of its user.
+// outdate notes that the row is not what may be cached of it any more; a session or an API key is a part of its user.
 func (tx *Tx) outdate(row any) {
 	switch row := row.(type) {
 	case *model.User:
 		*tx.stale = append(*tx.stale, row.ID.Global())
 	case *model.Session:
+		*tx.stale = append(*tx.stale, row.UserID.Global())
+	case *model.APIKey:
 		*tx.stale = append(*tx.stale, row.UserID.Global())
 	case *model.Company:
 		*tx.stale = append(*tx.stale, row.ID.Global())
@@ -187,12 +189,15 @@ func (tx *Tx) recorded(action model.AuditAction, entries ...entry) along {
 	rows := make([]*model.AuditEntry, len(entries))
 	audit := tx.db.NewInsert().Model(&rows).Returning("NULL")
 	for i, e := range entries {
+		if e.details == nil {
+			e.details = map[string]any{}
+		}
+		if tx.viewer.HasKey() {
+			e.details["apiKeyId"] = tx.viewer.KeyID.String()
+		}
 		details, err := json.Marshal(e.details)
 		if err != nil {
 			return along{audit.Err(fmt.Errorf("record %s: %w", action, err))}
-		}
-		if e.details == nil {
-			details = []byte("{}")
 		}
 		rows[i] = &model.AuditEntry{
 			ID: model.NewID[model.AuditID](), CompanyID: e.subject.CompanyID, Action: action,

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,7 +18,11 @@ var columnFields = map[string][]string{
 	"AuditEntry.subject_type": {"subject", "subjectId"},
 	"AuditEntry.subject_id":   {"subject", "subjectId"},
 	"Session.expires":         {"expiresAt"},
+	"APIKey.expires":          {"expiresAt"},
 }
+
+// typeNames are what the schema calls types, where Go calls them otherwise.
+var typeNames = map[string]string{"APIKey": "ApiKey"}
 
 // pick makes the query read the columns that the reader's selection needs, the id, and those named. Without a selection all
 // columns are read.
@@ -25,7 +30,8 @@ func pick[T any](r Reader, q *bun.SelectQuery, always ...string) *bun.SelectQuer
 	if r.selection == nil {
 		return q
 	}
-	selected := r.selection[reflect.TypeFor[T]().Name()]
+	name := reflect.TypeFor[T]().Name()
+	selected := r.selection[cmp.Or(typeNames[name], name)]
 	for _, column := range columnsOf[T](r.db.Dialect()) {
 		if column.key || slices.Contains(always, column.name) || slices.ContainsFunc(column.fields, selected.Has) {
 			q = q.Column(column.name)

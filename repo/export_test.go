@@ -12,6 +12,9 @@ import (
 // ConstraintFaults is held against the database.
 var ConstraintFaults = constraintFaults
 
+// APIKeysMax is how many live API keys a user may have.
+const APIKeysMax = apiKeysMax
+
 // TxTriesMax is how often a transaction is tried.
 const TxTriesMax = txTriesMax
 

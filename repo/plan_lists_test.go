@@ -9,9 +9,9 @@ import (
 	"dossier/repo"
 )
 
-// tagStatements add what planWorld needs for themes and conversations, sessions and accounts: 10,000 themes, each on 3
+// tagStatements add what planWorld needs for themes and conversations, sessions, accounts and API keys: 10,000 themes, each on 3
 // projects and 20 documents on average, but theme 0 on a tenth of the documents; 60,000 conversations; 20,000 sessions and
-// as many accounts of 2,000 users.
+// as many accounts and API keys of 2,000 users.
 var tagStatements = []string{
 	`INSERT INTO themes (id, company_id, name, created_at) SELECT plan_id('f0', i), company_of(i), 'Theme ' || i * 7919 % 10000,
 		now() - (10000 - i) * interval '1 minute' FROM generate_series(0, 9999) i`,
@@ -30,6 +30,9 @@ var tagStatements = []string{
 	`INSERT INTO accounts (id, user_id, type, provider, provider_account_id, created_at)
 		SELECT plan_id('70', i), plan_id('a0', i % 2000), 'oidc', 'google', i, now() - i * interval '1 minute'
 		FROM generate_series(0, 19999) i`,
+	`INSERT INTO api_keys (id, company_id, user_id, name, hint, token_hash, scopes, created_at)
+		SELECT plan_id('60', i), company_of(i % 2000), plan_id('a0', i % 2000), 'Key ' || i, 'HINT', sha256(i::text::bytea), 'projects:read',
+			now() - i * interval '1 minute' FROM generate_series(0, 19999) i`,
 }
 
 var planDocuments = []model.DocumentID{model.DocumentID(planUUID(0xd0, 0)), model.DocumentID(planUUID(0xd0, 8003))}
@@ -153,7 +156,7 @@ func (w planWorld) checkTags(t *testing.T, byDefault, withoutSorts planner) {
 	}
 }
 
-// Sessions and accounts have one order, and are listed for users only.
+// Sessions and accounts have one order, and are listed for users only. API keys are listed for a company too.
 func (w planWorld) checkPersonal(t *testing.T, withoutSorts planner) {
 	size := int32(20)
 	for name, read := range map[string]func(context.Context, repo.Reader, model.PageArgs) error{
@@ -163,6 +166,10 @@ func (w planWorld) checkPersonal(t *testing.T, withoutSorts planner) {
 		},
 		"accounts": func(ctx context.Context, r repo.Reader, page model.PageArgs) error {
 			_, err := r.AccountsByUser(ctx, planUsers, page)
+			return err
+		},
+		"API keys": func(ctx context.Context, r repo.Reader, page model.PageArgs) error {
+			_, err := r.APIKeysByUser(ctx, planUsers, page)
 			return err
 		},
 	} {
@@ -177,6 +184,18 @@ func (w planWorld) checkPersonal(t *testing.T, withoutSorts planner) {
 				return ""
 			})
 		}
+	}
+	keys := listing{name: "all API keys", read: func(ctx context.Context, r repo.Reader, page model.PageArgs, _ model.OrderDirection) error {
+		_, err := r.APIKeys(ctx, page)
+		return err
+	}}
+	for _, viewer := range []model.Viewer{w.admin, w.big, w.small} {
+		withoutSorts.each(t, viewer, keys, []model.PageArgs{{First: &size}}, func(statement, plan string) string {
+			if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, condition(viewer, statement)) {
+				return "it does not go by " + condition(viewer, statement)
+			}
+			return ""
+		})
 	}
 }
 

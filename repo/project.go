@@ -154,8 +154,12 @@ func (tx *Tx) UpdateProject(ctx context.Context, in model.UpdateProjectInput) (*
 // DeletedProject says what went with a project, and what stays.
 type DeletedProject struct{ DocumentsDeleted, DocumentsKept, ConversationsKept int32 }
 
-// DeleteProject removes a project; its documents go with it, or stay without a project as its conversations do.
+// DeleteProject removes a project; its documents go with it, or stay without a project as its conversations do. An API key that
+// may change projects only is not let delete documents.
 func (tx *Tx) DeleteProject(ctx context.Context, in model.DeleteProjectInput) (*DeletedProject, error) {
+	if in.Documents == model.DeleteDocuments && !tx.viewer.May(model.ScopeDocumentsWrite) {
+		return nil, fault.Denied("Deleting the documents too needs the scope %s.", model.ScopeDocumentsWrite)
+	}
 	project, err := tx.lockProject(ctx, toRemove, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "delete project", in.ID)

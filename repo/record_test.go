@@ -34,8 +34,11 @@ func newChanges(t *testing.T, w world) []change {
 		w.Documents(t, w.member, p, 2)
 	}
 	w.Token(t, w.member)
+	w.Key(t, w.member, model.ScopeProjectsRead)
+	key := must[*model.APIKeyConnection](t)(w.reader(w.member).APIKeys(t.Context(), first(1))).Nodes[0]
 	invited := w.User(t, w.company, model.RoleMember, "Ina Invited")
 	gone := w.User(t, w.company, model.RoleMember, "Gus Gone")
+	w.Key(t, gone, model.ScopeProjectsRead)
 	name := "New"
 	project := model.CreateProjectInput{Name: name, ClientName: name}
 	of := func(owner *model.User) model.CreateProjectInput {
@@ -84,6 +87,20 @@ func newChanges(t *testing.T, w world) []change {
 			_, session := auth.NewSession(time.Hour, auth.Client{})
 			return tx.CreateSession(ctx, session)
 		}, 4, "USER_SIGNED_IN"},
+		{"create API key", w.member, func(ctx context.Context, tx *repo.Tx) error {
+			_, made := auth.NewAPIKey()
+			_, err := tx.CreateAPIKey(ctx, model.CreateAPIKeyInput{Name: "N", Scopes: []model.Scope{model.ScopeProjectsRead}}, made)
+			return err
+		}, 6, "API_KEY_CREATED"},
+		{"rotate API key", w.member, func(ctx context.Context, tx *repo.Tx) error {
+			_, made := auth.NewAPIKey()
+			_, err := tx.RotateAPIKey(ctx, model.RotateAPIKeyInput{ID: key.ID, OverlapSeconds: 60}, made)
+			return err
+		}, 8, "API_KEY_CREATED API_KEY_ROTATED"},
+		{"revoke API key", w.manager, func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.RevokeAPIKey(ctx, model.RevokeAPIKeyInput{ID: key.ID})
+			return err
+		}, 5, "API_KEY_REVOKED"},
 		{"deactivate", w.manager, func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.DeactivateUser(ctx, model.DeactivateUserInput{UserID: gone.ID})
 			return err
@@ -140,6 +157,7 @@ func TestNoEntryOfNoRow(t *testing.T) {
 		"CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
 		"CREATE TRIGGER skip BEFORE INSERT OR UPDATE OR DELETE ON documents FOR EACH ROW EXECUTE FUNCTION skip()",
 		"CREATE TRIGGER skip BEFORE INSERT OR UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION skip()",
+		"CREATE TRIGGER skip BEFORE INSERT OR UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION skip()",
 		"CREATE TRIGGER skip BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION skip()",
 	} {
 		if _, err := w.Pool.Exec(statement); err != nil {

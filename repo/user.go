@@ -182,7 +182,7 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 	return user, wrap(err, "update user", in.ID)
 }
 
-// DeleteUser removes a user, whose sessions end with it, and gives what the user owned to the new owner.
+// DeleteUser removes a user, whose sessions and API keys end with it, and gives what the user owned to the new owner.
 func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.Reassigned, error) {
 	user, err := tx.lockManaged(ctx, in.ID, in.ExpectedVersion)
 	if err != nil {
@@ -204,7 +204,8 @@ func (tx *Tx) DeleteUser(ctx context.Context, in model.DeleteUserInput) (*model.
 }
 
 // TransferUser moves a user to another company. What the user owns stays, as the new owner's; the sessions end, and so
-// does an invitation, whose token the old company knows. Account links are the user's own, and go along.
+// do API keys, which act in the old company, and an invitation, whose token it knows. Account links are the user's own, and go
+// along.
 func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*model.User, *model.Reassigned, error) {
 	user, err := tx.lockUser(ctx, toRemove, in.UserID, nil)
 	if err != nil {
@@ -226,7 +227,7 @@ func (tx *Tx) TransferUser(ctx context.Context, in model.TransferUserInput) (*mo
 	// Neither company learns of the other: what stayed is the old one's to know.
 	also := append(tx.recorded(model.UserTransferred,
 		entry{left.AuditSubject(), withOwner(map[string]any{}, in.NewOwnerID, reassigned)}, entry{subject: user.AuditSubject()}),
-		tx.endSessions(user.ID, model.SessionID{}), tx.endInvitation(user.ID))
+		tx.endSessions(user.ID, model.SessionID{}), tx.removeAPIKeys(user.ID), tx.endInvitation(user.ID))
 	err = save(ctx, tx, user, &user.Version, c, also)
 	return user, reassigned, wrap(err, "transfer user", in.UserID)
 }

@@ -14,5 +14,10 @@ type Credentials struct {
 
 // Viewer gives whose the token is, UNAUTHENTICATED if nobody's.
 func (c Credentials) Viewer(ctx context.Context, token string) (model.Viewer, error) {
-	return c.Store.ViewerBySession(ctx, hashToken(token))
+	switch {
+	case IsAPIKey(token):
+		return c.apiKeyViewer(ctx, token)
+	default:
+		return c.Store.ViewerBySession(ctx, hashToken(token))
+	}
 }

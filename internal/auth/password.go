@@ -1,4 +1,4 @@
-// Package auth turns credentials into viewers: passwords and sessions now, JWT and API keys later.
+// Package auth turns credentials into viewers: passwords, sessions and API keys now, JWT later.
 package auth
 
 import (

@@ -115,6 +115,21 @@ func (db *DB) Documents(t testing.TB, owner *model.User, project *model.Project,
 	})
 }
 
+// Key makes an API key of the user and gives its token.
+func (db *DB) Key(t testing.TB, user *model.User, scopes ...model.Scope) string {
+	t.Helper()
+	token, made := auth.NewAPIKey()
+	err := db.Store.InTx(t.Context(), model.Viewer{UserID: user.ID, CompanyID: user.CompanyID, Role: user.Role},
+		func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.CreateAPIKey(ctx, model.CreateAPIKeyInput{Name: "Key of " + user.Name, Scopes: scopes}, made)
+			return err
+		})
+	if err != nil {
+		t.Fatalf("make API key: %v", err)
+	}
+	return token
+}
+
 // Token starts a session of the user and gives its token.
 func (db *DB) Token(t testing.TB, user *model.User) string {
 	t.Helper()

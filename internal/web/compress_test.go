@@ -28,6 +28,7 @@ func TestCompression(t *testing.T) {
 		}),
 		Authenticate: func(context.Context, string) (model.Viewer, error) { return model.Viewer{}, nil },
 		Schema:       large,
+		Explorable:   true,
 		Readiness:    func(context.Context) error { return nil },
 		Logger:       slog.New(slog.DiscardHandler),
 	}))

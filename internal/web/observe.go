@@ -41,6 +41,8 @@ func codeOf(status int) string {
 		return string(fault.Unavailable)
 	case status >= http.StatusInternalServerError:
 		return string(fault.Internal)
+	case status == http.StatusUnauthorized:
+		return string(fault.Unauthenticated)
 	case status == http.StatusNotFound:
 		return string(fault.NotFound)
 	case status >= http.StatusBadRequest:

@@ -91,12 +91,13 @@ func TestEachRequestIsALine(t *testing.T) {
 		"a long path":              {"/" + strings.Repeat("x", 1000), nil, map[string]any{"path": "/" + strings.Repeat("x", pathLoggedMax-1)}},
 		"health":                   {pathHealth, nil, nil},
 		"readiness, while not yet": {pathReadiness, nil, nil},
-		"the schema":               {"/schema.graphqls", nil, nil},
+		"a page":                   {"/", nil, nil},
+		"not for everyone":         {"/schema.graphqls", nil, map[string]any{"code": "UNAUTHENTICATED", "status": 401.0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request := httptest.NewRequest(http.MethodGet, test.path, nil)
-			got := logged(t, Config{LogRequests: true, Schema: "type Query"}, request, test.answer)
+			got := logged(t, Config{LogRequests: true, Playground: true, Schema: "type Query"}, request, test.answer)
 			if (got == nil) != (test.want == nil) {
 				t.Fatalf("logged %v", got)
 			}

@@ -26,9 +26,10 @@ type Config struct {
 	Authenticate   func(ctx context.Context, token string) (model.Viewer, error)
 	AuthTimeout    time.Duration                   // of Authenticate, and no more than the whole request's
 	Readiness      func(ctx context.Context) error // nil when requests can be served
-	Schema         string                          // the SDL; empty hides it
-	Playground     bool
-	DemoUsers      []DemoUser // of the playground; in production there are none
+	Schema         string                          // the SDL
+	Explorable     bool                            // everyone may read the schema; else API keys with the scope for it
+	Playground     bool                            // everyone is served the playground; else those keys
+	DemoUsers      []DemoUser                      // of the playground; in production there are none
 	CORSOrigins    []string
 	HTTPS          bool     // the server is reached by https, and browsers are told to keep to it
 	TrustedProxies []string // networks whose X-Forwarded-For is believed
@@ -61,14 +62,7 @@ func NewRouter(c Config) http.Handler {
 	r.With(compressed, client, credentials(c.Authenticate, c.AuthTimeout)).Handle(pathGraphQL, c.GraphQL)
 	r.Get(pathHealth, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get(pathReadiness, readiness(c.Readiness))
-	if c.Schema != "" {
-		r.With(compressed).Get("/schema.graphqls", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, c.Schema) })
-	}
-	if c.Playground {
-		pages := playground(c.DemoUsers)
-		r.Method(http.MethodGet, "/", pages)
-		r.Method(http.MethodGet, "/playground/*", pages)
-	}
+	c.explore(r)
 	return r
 }
 
@@ -124,11 +118,11 @@ func credentials(
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx := r.Context()
 			var viewer model.Viewer
-			if header := r.Header.Get("Authorization"); header != "" {
+			if r.Header.Get("Authorization") != "" {
 				var err error
 				began := time.Now()
 				checking, cancel := context.WithTimeout(telemetry.WithOperation(ctx, telemetry.Authenticate), timeout)
-				viewer, err = check(checking, header, authenticate)
+				viewer, err = check(checking, r, authenticate)
 				cancel()
 				ctx = auth.WithCheckedIn(ctx, time.Since(began))
 				if err != nil {
@@ -142,15 +136,12 @@ func credentials(
 	}
 }
 
-// tokenLengthMax bounds what is looked up, in bytes.
-const tokenLengthMax = 4096
-
 func check(
-	ctx context.Context, header string, authenticate func(context.Context, string) (model.Viewer, error),
+	ctx context.Context, r *http.Request, authenticate func(context.Context, string) (model.Viewer, error),
 ) (model.Viewer, error) {
-	scheme, token, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > tokenLengthMax {
-		return model.Viewer{}, fault.New(fault.Unauthenticated, "The Authorization header must be: Bearer, a space, and a token.")
+	token, err := tokenOf(r)
+	if err != nil {
+		return model.Viewer{}, err
 	}
 	return authenticate(ctx, token)
 }

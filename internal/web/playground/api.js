@@ -1,7 +1,8 @@
 // How the playground talks to this server.
 const { parse } = GraphiQL.GraphQL;
 
-const endpoint = "/graphql";
+// The origin makes it an address without the password that the page's own may have.
+const endpoint = `${location.origin}/graphql`;
 
 export const bearer = (token) => (token ? { authorization: `Bearer ${token}` } : {});
 export const refused = (answer) => Boolean(answer.errors?.some((error) => error.extensions?.code === "UNAUTHENTICATED"));
