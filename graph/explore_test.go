@@ -14,8 +14,8 @@ import (
 
 // misspelled are queries with a mistake of each kind for which validation has a suggestion.
 var misspelled = []string{
-	`{ projcts { totalCount } }`, `{ users }`, `{ users(fist: 1) { totalCount } }`, `{ me { ... on Usr { id } } }`, `{ node(id: "x") { name } }`,
-	`{ me { name @include(iff: true) } }`, `query($u: UserFiltr) { users(filter: $u) { totalCount } }`,
+	`{ projcts { totalCount } }`, `{ users }`, `{ users(fist: 1) { totalCount } }`, `{ me { ...F } } fragment F on Usr { id }`, `{ node(id: "x") { name } }`,
+	`{ me { name @include(iff: true) } }`,
 	`{ users(filter: {serch: "x"}) { totalCount } }`, `{ users(filter: {role: [MEMBR]}) { totalCount } }`, `{ users(filter: {role: ["MEMBER"]}) { totalCount } }`,
 }
 

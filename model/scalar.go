@@ -51,7 +51,7 @@ func MarshalInt(n int32) graphql.Marshaler { return graphql.MarshalInt32(n) }
 // UnmarshalInt reads a 32-bit whole number (GraphQL spec, section 3.5.1): no strings, no fractions, no overflow.
 func UnmarshalInt(v any) (int32, error) {
 	switch n := v.(type) {
-	case int: // a default that the schema gives
+	case int: // the schema's default of an input field
 		return UnmarshalInt(int64(n))
 	case int64:
 		if int64(int32(n)) == n {
