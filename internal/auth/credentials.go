@@ -10,9 +10,15 @@ import (
 // Credentials tells whose the token is that a request brings.
 type Credentials struct {
 	Store *repo.Store
+	JWT   *JWT // nil for none
 }
 
 // Viewer gives whose the token is, UNAUTHENTICATED if nobody's.
 func (c Credentials) Viewer(ctx context.Context, token string) (model.Viewer, error) {
+	if c.JWT != nil && looksLikeJWT(token) {
+		return c.Store.ViewerByIdentity(ctx, hashToken(token), func(ctx context.Context) (repo.Identity, error) {
+			return c.JWT.identify(ctx, token)
+		})
+	}
 	return c.Store.ViewerBySession(ctx, hashToken(token))
 }

@@ -1,4 +1,4 @@
-// Package auth turns credentials into viewers: passwords and sessions now, JWT and API keys later.
+// Package auth turns credentials into viewers: passwords, sessions, and JSON Web Tokens of an identity provider.
 package auth
 
 import (
