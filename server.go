@@ -125,6 +125,7 @@ func newServer(
 		DemoUsers:      demoUsers(c),
 		CORSOrigins:    c.CORSOrigins,
 		HTTPS:          strings.HasPrefix(c.PublicURL, "https://"),
+		PlainCookie:    c.IsPlain(),
 		TrustedProxies: c.TrustedProxies,
 		Logger:         logger, LogRequests: c.LogRequests, Metrics: admin.metrics, Tracing: admin.tracing,
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type Config struct {
 	DemoUsers      []DemoUser // of the playground; in production there are none
 	CORSOrigins    []string
 	HTTPS          bool     // the server is reached by https, and browsers are told to keep to it
+	PlainCookie    bool     // the server is reached by http, from its own machine alone: so are its cookies
 	TrustedProxies []string // networks whose X-Forwarded-For is believed
 	Logger         *slog.Logger
 	LogRequests    bool
@@ -56,9 +58,11 @@ func NewRouter(c Config) http.Handler {
 			AllowedHeaders: corsRequestHeaders,
 			ExposedHeaders: []string{"X-Request-Id", "Retry-After"},
 			MaxAge:         600,
+			// Cookies are for origins that are named: by a pattern anyone might be meant.
+			AllowCredentials: !slices.ContainsFunc(c.CORSOrigins, func(origin string) bool { return strings.Contains(origin, "*") }),
 		}))
 	}
-	r.With(compressed, client, credentials(c.Authenticate, c.AuthTimeout)).Handle(pathGraphQL, c.GraphQL)
+	r.With(compressed, client, c.cookies, credentials(c.Authenticate, c.AuthTimeout), ofViewer).Handle(pathGraphQL, c.GraphQL)
 	r.Get(pathHealth, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get(pathReadiness, readiness(c.Readiness))
 	if c.Schema != "" {
@@ -115,7 +119,7 @@ func client(next http.Handler) http.Handler {
 	})
 }
 
-// credentials turns the request's credential into its viewer. A request without one, or with a bad one, is nobody's:
+// credentials turns the request's credential, by header, into its viewer. A request without one, or with a bad one, is nobody's:
 // what anyone may do works, and the rest answers why not.
 func credentials(
 	authenticate func(context.Context, string) (model.Viewer, error), timeout time.Duration,
@@ -142,8 +146,8 @@ func credentials(
 	}
 }
 
-// tokenLengthMax bounds what is looked up, in bytes.
-const tokenLengthMax = 4096
+// tokenLengthMax bounds what is looked up, in bytes. An identity provider's token may have much to say.
+const tokenLengthMax = 16 << 10
 
 func check(
 	ctx context.Context, header string, authenticate func(context.Context, string) (model.Viewer, error),
