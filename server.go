@@ -79,8 +79,12 @@ func (serveCommand) Run(ctx context.Context) error {
 	if err := admin.serve(ctx, c, db, logger); err != nil {
 		return err
 	}
+	credentials, err := newCredentials(ctx, c, db.store, logger)
+	if err != nil {
+		return err
+	}
 	leave := &drain{delay: *c.ShutdownDelay}
-	server := newServer(c, db, leave, logger, admin)
+	server := newServer(c, db, credentials, leave, logger, admin)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	go func() {
@@ -104,7 +108,9 @@ func (serveCommand) Run(ctx context.Context) error {
 }
 
 // newServer puts the parts together.
-func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger, admin *admin) *http.Server {
+func newServer(
+	c config.Config, db *database, credentials auth.Credentials, leave *drain, logger *slog.Logger, admin *admin,
+) *http.Server {
 	sessions := auth.Sessions{Store: db.store}
 	router := web.Config{
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
@@ -112,7 +118,7 @@ func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger,
 			Limits: graph.DefaultLimits, Timeout: c.RequestTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
 			Traceable: c.IsDevelopment(),
 		})),
-		Authenticate:   auth.Credentials{Store: db.store}.Viewer,
+		Authenticate:   credentials.Viewer,
 		AuthTimeout:    c.RequestTimeout,
 		Readiness:      leave.readiness(db.readiness),
 		Schema:         schema,
@@ -121,6 +127,7 @@ func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger,
 		DemoUsers:      demoUsers(c),
 		CORSOrigins:    c.CORSOrigins,
 		HTTPS:          strings.HasPrefix(c.PublicURL, "https://"),
+		PlainCookie:    c.IsPlain(),
 		TrustedProxies: c.TrustedProxies,
 		Logger:         logger, LogRequests: c.LogRequests, Metrics: admin.metrics, Tracing: admin.tracing,
 	}

@@ -75,7 +75,7 @@ var withoutDefer sync.Once
 func NewHandler(c Config) http.Handler {
 	schema := exec.NewExecutableSchema(exec.Config{
 		Resolvers:  root{c.Store, c.Sessions},
-		Directives: exec.DirectiveRoot{Access: access},
+		Directives: exec.DirectiveRoot{Access: newDenials(c).recorded(access)},
 	})
 	withoutDefer.Do(func() { delete(schema.Schema().Directives, "defer") })
 	limiter := newLimiter(c.Limits, c.Explorable, newQueryCache())

@@ -23,8 +23,12 @@ func (f sessionFields) User(ctx context.Context, s *model.Session) (*model.User,
 type sessionMutations struct{ sessions auth.Sessions }
 
 func (m sessionMutations) SignIn(ctx context.Context, in model.SignInInput) (*model.SignInPayload, error) {
+	if err := mayKeepInCookie(ctx, in.Cookie); err != nil {
+		return nil, err
+	}
 	signedIn, err := m.sessions.SignIn(ctx, in, auth.ClientFrom(ctx))
-	return signInPayload(ctx, signedIn, err, auth.ErrWrongCredentials)
+	payload, err := signInPayload(ctx, signedIn, err, auth.ErrWrongCredentials)
+	return keepInCookie(ctx, in.Cookie, payload), err
 }
 
 func (m sessionMutations) AcceptInvitation(
@@ -33,8 +37,29 @@ func (m sessionMutations) AcceptInvitation(
 	if err := in.Validate(); err != nil {
 		return signInPayload(ctx, nil, err, nil)
 	}
+	if err := mayKeepInCookie(ctx, in.Cookie); err != nil {
+		return nil, err
+	}
 	signedIn, err := m.sessions.AcceptInvitation(ctx, in, auth.ClientFrom(ctx))
-	return signInPayload(ctx, signedIn, err, repo.ErrNoInvitation)
+	payload, err := signInPayload(ctx, signedIn, err, repo.ErrNoInvitation)
+	return keepInCookie(ctx, in.Cookie, payload), err
+}
+
+// mayKeepInCookie refuses a session as a cookie, before it is started, where none can be set.
+func mayKeepInCookie(ctx context.Context, wanted bool) error {
+	if !wanted {
+		return nil
+	}
+	return auth.CookieRefused(ctx)
+}
+
+// keepInCookie gives the client a new session's token as a cookie, if it wants that, and then shows it nowhere else.
+func keepInCookie(ctx context.Context, wanted bool, payload *model.SignInPayload) *model.SignInPayload {
+	if wanted && payload != nil && payload.Token != nil {
+		auth.SetCookie(ctx, *payload.Token, model.ViewerFrom(ctx).SessionID)
+		payload.Token = nil
+	}
+	return payload
 }
 
 // signInPayload makes whoever signed in the viewer of the rest of the request. Elsewhere UNAUTHENTICATED is an error; as
@@ -56,8 +81,10 @@ func signInPayload(
 }
 
 func (m sessionMutations) SignOut(ctx context.Context) (*model.SignOutPayload, error) {
-	signedOut, err := m.sessions.SignOut(ctx, model.ViewerFrom(ctx))
+	viewer := model.ViewerFrom(ctx)
+	signedOut, err := m.sessions.SignOut(ctx, viewer)
 	if signedOut {
+		auth.RemoveCookie(ctx, viewer.SessionID)
 		model.Become(ctx, model.Viewer{})
 	}
 	return &model.SignOutPayload{SignedOut: signedOut, UserErrors: []model.UserError{}}, err
@@ -67,6 +94,9 @@ func (m sessionMutations) EndSession(ctx context.Context, in model.EndSessionInp
 	ended, userErrors, err := mutate(ctx, m.sessions.Store, in, func(ctx context.Context, tx *repo.Tx) (*model.SessionID, error) {
 		return &in.ID, tx.EndSession(ctx, in)
 	})
+	if ended != nil {
+		auth.RemoveCookie(ctx, *ended)
+	}
 	if ended != nil && *ended == model.ViewerFrom(ctx).SessionID {
 		model.Become(ctx, model.Viewer{})
 	}
@@ -77,7 +107,9 @@ func (m sessionMutations) EndSessions(ctx context.Context, in model.EndSessionsI
 	ended, userErrors, err := mutate(ctx, m.sessions.Store, in, func(ctx context.Context, tx *repo.Tx) (int32, error) {
 		return tx.EndSessions(ctx, in)
 	})
-	if ended > 0 && !in.KeepCurrent && in.UserID == model.ViewerFrom(ctx).UserID {
+	viewer := model.ViewerFrom(ctx) // whose credential may be no session
+	if ended > 0 && !in.KeepCurrent && in.UserID == viewer.UserID && viewer.SessionID != (model.SessionID{}) {
+		auth.RemoveCookie(ctx, viewer.SessionID)
 		model.Become(ctx, model.Viewer{})
 	}
 	return &model.EndSessionsPayload{EndedSessionCount: ended, UserErrors: userErrors}, err

@@ -52,5 +52,10 @@ CREATE TABLE verification_tokens (
 );
 CREATE INDEX verification_tokens_expires_idx ON verification_tokens (expires);
 
+-- A link to an account is what a token of an identity provider is known by.
+CREATE TRIGGER accounts_notify_stale AFTER UPDATE OF user_id, provider, provider_account_id OR DELETE ON accounts
+    FOR EACH ROW EXECUTE FUNCTION notify_stale_row('user', 'user_id');
+
 -- +goose Down
+DROP TRIGGER accounts_notify_stale ON accounts;
 DROP TABLE verification_tokens, one_time_tokens, api_keys;

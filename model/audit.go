@@ -11,7 +11,7 @@ import (
 // AuditAction is what was done.
 type AuditAction string
 
-// What can be done, one name per mutation that changes something.
+// What can be done, one name per mutation that changes something, and one for all that are refused.
 const (
 	CompanyCreated        AuditAction = "COMPANY_CREATED"
 	CompanyUpdated        AuditAction = "COMPANY_UPDATED"
@@ -30,6 +30,7 @@ const (
 	InvitationAccepted    AuditAction = "INVITATION_ACCEPTED"
 	SessionEnded          AuditAction = "SESSION_ENDED"
 	SessionsEnded         AuditAction = "SESSIONS_ENDED"
+	WriteDenied           AuditAction = "WRITE_DENIED"
 	AccountLinked         AuditAction = "ACCOUNT_LINKED"
 	AccountUnlinked       AuditAction = "ACCOUNT_UNLINKED"
 	APIKeyCreated         AuditAction = "API_KEY_CREATED"
@@ -107,8 +108,9 @@ type AuditFilter struct {
 var auditActions = []AuditAction{
 	CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted, UserTransferred, UserSignedIn,
 	UserSignedOut, UserRoleChanged, UserDeactivated, UserReactivated, UserInvited, InvitationRenewed, InvitationAccepted,
-	SessionEnded, SessionsEnded, AccountLinked, AccountUnlinked, APIKeyCreated, APIKeyRevoked, APIKeyRotated,
-	ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted, ThemeCreated, ThemeUpdated, ThemeDeleted,
+	SessionEnded, SessionsEnded, WriteDenied, AccountLinked, AccountUnlinked, APIKeyCreated, APIKeyRevoked, APIKeyRotated,
+	ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted,
+	ThemeCreated, ThemeUpdated, ThemeDeleted,
 	ThemeAttached, ThemeDetached, ConversationCreated, ConversationUpdated, ConversationDeleted,
 }
 

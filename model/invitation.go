@@ -57,10 +57,11 @@ type (
 	RenewInvitationPayload = InvitationPayload
 )
 
-// AcceptInvitationInput is an invitation's token and the password to set.
+// AcceptInvitationInput is an invitation's token and the password to set, and whether the session is to be kept as a cookie.
 type AcceptInvitationInput struct {
 	Token    string
 	Password string
+	Cookie   bool
 }
 
 // Validate reports all that is wrong with it.

@@ -27,15 +27,16 @@ func (*Session) IsNode() {}
 // GetID is the id that Node shows.
 func (s *Session) GetID() GlobalID { return s.ID.Global() }
 
-// SignInInput is a user's email and password.
+// SignInInput is a user's email and password, and whether the session is to be kept as a cookie.
 type SignInInput struct {
 	noRules
 
 	Email    string
 	Password string
+	Cookie   bool
 }
 
-// SignInPayload has the session's token, shown this once.
+// SignInPayload has the session's token, shown this once, unless it is set as a cookie.
 type SignInPayload struct {
 	Token      *string
 	ExpiresAt  *time.Time

@@ -36,6 +36,12 @@ func (r Reader) audit(f *model.AuditFilter) func() *bun.SelectQuery {
 	}
 }
 
+// RecordDenied leaves an entry of a mutation that the viewer was refused, and why.
+func (tx *Tx) RecordDenied(ctx context.Context, mutation, reason string) error {
+	return tx.record(ctx, model.WriteDenied,
+		entry{tx.viewerSubject(), map[string]any{"mutation": mutation, "reason": reason}})
+}
+
 // AuditLog lists what was done.
 func (r Reader) AuditLog(
 	ctx context.Context, args model.PageArgs, f *model.AuditFilter, by model.AuditOrder,

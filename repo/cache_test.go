@@ -224,42 +224,6 @@ func TestChangesReachEveryInstance(t *testing.T) {
 	t.Logf("seen elsewhere within %s", worst)
 }
 
-// A user who is deactivated, deleted or moved is out at once where that was done.
-func TestWhoIsOutIsOut(t *testing.T) {
-	t.Parallel()
-	for name, end := range map[string]func(context.Context, *repo.Tx, world) error{
-		"deactivated": func(ctx context.Context, tx *repo.Tx, w world) error {
-			_, err := tx.DeactivateUser(ctx, model.DeactivateUserInput{UserID: w.member.ID})
-			return err
-		},
-		"deleted": func(ctx context.Context, tx *repo.Tx, w world) error {
-			_, err := tx.DeleteUser(ctx, model.DeleteUserInput{ID: w.member.ID})
-			return err
-		},
-		"moved": func(ctx context.Context, tx *repo.Tx, w world) error {
-			_, _, err := tx.TransferUser(ctx, model.TransferUserInput{UserID: w.member.ID, CompanyID: w.other.ID})
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			i := newInstance(t, w)
-			hash := session(t, w, w.member)
-			for range 2 {
-				must[model.Viewer](t)(i.ViewerBySession(t.Context(), hash))
-			}
-			err := i.InTx(t.Context(), viewer(w.admin), func(ctx context.Context, tx *repo.Tx) error { return end(ctx, tx, w) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := i.ViewerBySession(t.Context(), hash); !fault.Is(err, fault.Unauthenticated) {
-				t.Errorf("the session goes on: %v", err)
-			}
-		})
-	}
-}
-
 // Nothing is cached while the listener is away: what changes then is seen, and caching comes back by itself.
 func TestNothingIsCachedWithoutTheListener(t *testing.T) {
 	t.Parallel()

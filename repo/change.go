@@ -160,7 +160,7 @@ func count(result sql.Result, err error) (int32, error) {
 	return int32(changed), err
 }
 
-// outdate notes that the row is not what may be cached of it any more; a session or an API key is a part of its user.
+// outdate notes that the row is not what may be cached of it any more; a session, account or API key is a part of its user.
 func (tx *Tx) outdate(row any) {
 	switch row := row.(type) {
 	case *model.User:
@@ -168,6 +168,8 @@ func (tx *Tx) outdate(row any) {
 	case *model.Session:
 		*tx.stale = append(*tx.stale, row.UserID.Global())
 	case *model.APIKey:
+		*tx.stale = append(*tx.stale, row.UserID.Global())
+	case *model.Account:
 		*tx.stale = append(*tx.stale, row.UserID.Global())
 	case *model.Company:
 		*tx.stale = append(*tx.stale, row.ID.Global())

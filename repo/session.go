@@ -20,10 +20,12 @@ type sessionUser struct {
 
 	SessionID        model.SessionID `bun:",scanonly"`
 	SessionExpiresAt time.Time       `bun:",scanonly"`
+	SessionSlides    bool            `bun:",scanonly"` // its end is to be moved
 }
 
 // ViewerBySession gives whose session has this token hash, UNAUTHENTICATED when there is none, it is over, or its user is
-// deactivated. A session that was asked for before costs no statement.
+// deactivated. A session that was asked for before costs no statement. One that is used ends later; once an hour at most that
+// costs a statement, too.
 func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Viewer, error) {
 	cache := s.cache.Load()
 	if known, ok := cache.credential(tokenHash); ok {
@@ -33,6 +35,8 @@ func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Vi
 	var found []*sessionUser
 	err := s.db.NewSelect().Model(&found).ExcludeColumn("password_hash").
 		ColumnExpr("session.id AS session_id, session.expires AS session_expires_at").
+		ColumnExpr(slidExpires+" >= session.expires + make_interval(secs => ?) AS session_slides",
+			sessionAgeMax.Seconds(), slideMin.Seconds()).
 		Join("JOIN sessions AS session ON session.user_id = ?TableAlias.id").
 		Where("session.token_hash = ? AND session.expires > now() AND ?TableAlias.deactivated_at IS NULL", tokenHash).
 		Scan(ctx)
@@ -41,6 +45,9 @@ func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Vi
 	}
 	if len(found) == 0 {
 		return model.Viewer{}, fault.New(fault.Unauthenticated, "The session is unknown or has ended: sign in again.")
+	}
+	if found[0].SessionSlides {
+		found[0].SessionExpiresAt = s.slide(ctx, found[0].SessionID, found[0].SessionExpiresAt)
 	}
 	session := &credential{sessionID: found[0].SessionID, expiresAt: &found[0].SessionExpiresAt, user: &found[0].User}
 	cache.keepCredential(read, tokenHash, session)

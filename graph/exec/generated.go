@@ -3643,9 +3643,12 @@ If one of several answers an error instead, ` + "`" + `data` + "`" + ` is null a
 be lost, such as a sign-in, by itself.
 """
 type Mutation {
-  "Starts a session of 30 days. Send its token as ` + "`" + `Authorization: Bearer …` + "`" + ` with each request. One request can do 3 of these."
+  """
+  Starts a session. It ends 30 days after its last use, and a year after its beginning at the latest. Send its token as
+  ` + "`" + `Authorization: Bearer …` + "`" + ` with each request, or let the browser send it as a cookie. One request can do 3 of these.
+  """
   signIn("The user's email and password." input: SignInInput!): SignInPayload! @access
-  "Ends the session whose token this request carries."
+  "Ends the session whose token this request carries, and removes its cookie. With another credential there is none to end."
   signOut: SignOutPayload! @access(role: MEMBER)
   """
   Ends a session: everyone the own ones, a MANAGER those of the company's users. After the end of the request's own session
@@ -3655,8 +3658,8 @@ type Mutation {
   "Ends all sessions of a user: everyone the own ones, a MANAGER those of the company's users."
   endSessions("Whose sessions." input: EndSessionsInput!): EndSessionsPayload! @access(role: MEMBER)
   """
-  Sets the password of a user who was invited, ends the invitation and starts a session of 30 days, as ` + "`" + `signIn` + "`" + ` does. It
-  needs no credential. One request can do 9 of these.
+  Sets the password of a user who was invited, ends the invitation and starts a session, as ` + "`" + `signIn` + "`" + ` does. It needs no
+  credential. One request can do 9 of these.
   """
   acceptInvitation("The invitation's token and the new password." input: AcceptInvitationInput!): AcceptInvitationPayload! @access
 
@@ -4112,7 +4115,7 @@ type Session implements Node {
   id: ID!
   "When the user signed in."
   createdAt: Time!
-  "When the session ends by itself."
+  "When the session ends unless it is used: 30 days after its last use, to the hour, but no later than a year after its beginning."
   expiresAt: Time!
   "What the client that signed in called itself, in the header User-Agent; up to 300 bytes, null when it did not."
   userAgent: String
@@ -4351,13 +4354,19 @@ input SignInInput {
   email: String!
   "The password."
   password: String!
+  """
+  Whether a browser keeps the session: the answer then sets its token as a cookie, which scripts cannot read and which is sent with
+  each request to this API, and ` + "`" + `token` + "`" + ` is null. A page of another origin asks with credentials included, and only the
+  origins that the server allows may. Where the cookie could not be set, FORBIDDEN.
+  """
+  cookie: Boolean! = false
 }
 
 "A new session, or why there is none."
 type SignInPayload {
-  "The session's token, shown this once. Null when there are errors."
+  "The session's token, shown this once. Null when there are errors, and when it is set as a cookie."
   token: String
-  "When the session ends by itself; null when there are errors."
+  "When the session ends unless it is used; null when there are errors."
   expiresAt: Time
   "Who signed in; null when there are errors."
   user: User
@@ -4467,13 +4476,15 @@ input AcceptInvitationInput {
   token: String!
   "The user's password from now on: 8 to 256 characters."
   password: String!
+  "Whether a browser keeps the session, as with ` + "`" + `signIn` + "`" + `."
+  cookie: Boolean! = false
 }
 
 "A new session, or why there is none."
 type AcceptInvitationPayload {
-  "The session's token, shown this once. Null when there are errors."
+  "The session's token, shown this once. Null when there are errors, and when it is set as a cookie."
   token: String
-  "When the session ends by itself; null when there are errors."
+  "When the session ends unless it is used; null when there are errors."
   expiresAt: Time
   "Who accepted the invitation; null when there are errors."
   user: User
@@ -5465,6 +5476,11 @@ enum AuditAction {
   SESSION_ENDED
   "All of a user's sessions were ended, or all but one."
   SESSIONS_ENDED
+  """
+  A user was refused a mutation with FORBIDDEN; the details have its name and the reason. Beyond 10 in a minute a user's further
+  ones are not told.
+  """
+  WRITE_DENIED
   "An account was linked to a user."
   ACCOUNT_LINKED
   "An account was unlinked from a user."
@@ -21862,7 +21878,11 @@ func (ec *executionContext) unmarshalInputAcceptInvitationInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"token", "password"}
+	if _, present := asMap["cookie"]; !present {
+		asMap["cookie"] = false
+	}
+
+	fieldsInOrder := [...]string{"token", "password", "cookie"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -21883,6 +21903,13 @@ func (ec *executionContext) unmarshalInputAcceptInvitationInput(ctx context.Cont
 				return it, err
 			}
 			it.Password = data
+		case "cookie":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cookie"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cookie = data
 		}
 	}
 	return it, nil
@@ -23473,7 +23500,11 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"email", "password"}
+	if _, present := asMap["cookie"]; !present {
+		asMap["cookie"] = false
+	}
+
+	fieldsInOrder := [...]string{"email", "password", "cookie"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -23494,6 +23525,13 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.Password = data
+		case "cookie":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cookie"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cookie = data
 		}
 	}
 	return it, nil

@@ -3,6 +3,7 @@ package apitest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -26,6 +27,8 @@ type World struct {
 	URL     string // of the server
 	Log     *Log
 	Metrics *telemetry.Metrics
+
+	Credentials auth.Credentials // that the server takes; a test may change it before it asks
 }
 
 // Log keeps what the server logs.
@@ -43,7 +46,7 @@ const timeout = 20 * time.Second
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
 	db := pgtest.New(t)
-	w := &World{DB: db, Log: &Log{}, Metrics: telemetry.NewMetrics("test", db.Pool)}
+	w := &World{DB: db, Log: &Log{}, Metrics: telemetry.NewMetrics("test", db.Pool), Credentials: auth.Credentials{Store: db.Store}}
 	logger := slog.New(slog.NewTextHandler(&w.Log.buffer, nil))
 	sessions := auth.Sessions{Store: db.Store}
 	config := graph.Config{
@@ -53,9 +56,10 @@ func New(t testing.TB, options ...Option) *World {
 	for _, option := range options {
 		option(&config)
 	}
+	authenticate := func(ctx context.Context, token string) (model.Viewer, error) { return w.Credentials.Viewer(ctx, token) }
 	server := httptest.NewServer(web.NewRouter(web.Config{
-		GraphQL: graph.NewHandler(config), Authenticate: auth.Credentials{Store: db.Store}.Viewer, AuthTimeout: timeout, Readiness: db.Store.Ping, Logger: logger, Playground: true,
-		LogRequests: true, Metrics: w.Metrics,
+		GraphQL: graph.NewHandler(config), Authenticate: authenticate, AuthTimeout: timeout, Readiness: db.Store.Ping, Logger: logger, Playground: true,
+		LogRequests: true, Metrics: w.Metrics, PlainCookie: true,
 	}))
 	t.Cleanup(server.Close)
 	w.URL = server.URL

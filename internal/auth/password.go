@@ -1,4 +1,4 @@
-// Package auth turns credentials into viewers: passwords, sessions and API keys now, JWT later.
+// Package auth turns credentials into viewers: passwords, sessions, API keys, and JSON Web Tokens of an identity provider.
 package auth
 
 import (

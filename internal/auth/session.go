@@ -11,7 +11,7 @@ import (
 	"dossier/repo"
 )
 
-// sessionLifetime is how long a session lasts.
+// sessionLifetime is how long a session lasts after it was last used; repo moves its end.
 const sessionLifetime = 30 * 24 * time.Hour
 
 // userAgentLengthMax bounds what is kept of a User-Agent header, in bytes.

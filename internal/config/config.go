@@ -59,6 +59,14 @@ type Config struct {
 	Introspection  *bool    `env:"INTROSPECTION"` // default: in development
 	Playground     *bool    `env:"PLAYGROUND"`    // default: in development
 
+	JWTSecret    Secret        `env:"JWT_SECRET"`   // of HS256
+	JWTKeysURL   string        `env:"JWT_JWKS_URL"` // in place of the secret
+	JWTIssuer    string        `env:"JWT_ISSUER"`
+	JWTAudience  string        `env:"JWT_AUDIENCE"`
+	JWTClockSkew time.Duration `env:"JWT_CLOCK_SKEW" envDefault:"30s"`
+	JWTUser      string        `env:"JWT_USER" envDefault:"sub"` // or email
+	JWTProvider  string        `env:"JWT_PROVIDER" envDefault:"jwt"`
+
 	RequestTimeout time.Duration  `env:"REQUEST_TIMEOUT" envDefault:"2500ms"`
 	ShutdownDelay  *time.Duration `env:"SHUTDOWN_DELAY"` // default: none in development, 5s in production
 
@@ -108,6 +116,8 @@ func parse(environment map[string]string) (Config, error) {
 		}
 	}
 	wrong = append(append(wrong, c.check()...), c.checkProduction()...)
+	wrong = append(wrong, c.checkBrowsers()...)
+	wrong = append(wrong, c.checkJWT()...)
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
 }

@@ -29,6 +29,7 @@ func TestDefaults(t *testing.T) {
 		Introspection: &yes, Playground: &yes,
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 5 * time.Minute, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
+		JWTClockSkew: 30 * time.Second, JWTUser: "sub", JWTProvider: "jwt",
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %v\nwant %v", c.Lines(), want.Lines())
@@ -69,6 +70,7 @@ func TestValues(t *testing.T) {
 		"REQUEST_TIMEOUT": "4s", "SHUTDOWN_DELAY": "3s", "DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
 		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s", "GOGC": "200", "GOMEMLIMIT": "1GiB",
 		"ADMIN_ADDR": "off", "LOG_REQUESTS": "false", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example:4318", "OTEL_SDK_DISABLED": "true",
+		"JWT_JWKS_URL": "https://id.example/keys", "JWT_ISSUER": "https://id.example/", "JWT_AUDIENCE": "dossier", "JWT_CLOCK_SKEW": "0s", "JWT_USER": "email", "JWT_PROVIDER": "okta",
 	})
 	want := Config{
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresDirectURL: "postgres://direct.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
@@ -77,6 +79,7 @@ func TestValues(t *testing.T) {
 		RequestTimeout: 4 * time.Second, ShutdownDelay: &delay, PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
 		GCPercent: "200", MemoryLimit: "1GiB",
 		AdminAddr: "off", OTLPEndpoint: "http://otel.example:4318", OTelDisabled: true,
+		JWTKeysURL: "https://id.example/keys", JWTIssuer: "https://id.example/", JWTAudience: "dossier", JWTUser: "email", JWTProvider: "okta",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got.Lines(), want.Lines())
@@ -151,15 +154,16 @@ func TestWrongValues(t *testing.T) {
 func TestUnsafeProduction(t *testing.T) {
 	t.Parallel()
 	for want, setting := range map[string][2]string{
-		`POSTGRES_URL is required with APP_ENV=production`:                                                                  {"POSTGRES_URL", ""},
-		`PUBLIC_URL is https with APP_ENV=production, not "http://api.example", or credentials can be read on their way`:    {"PUBLIC_URL", "http://api.example"},
-		`PUBLIC_URL is https with APP_ENV=production, not "http://10.0.0.1:8080", or credentials can be read on their way`:  {"HTTP_ADDR", "10.0.0.1:8080"},
-		`CORS_ORIGINS are https with APP_ENV=production, not "http://app.example", or anyone on the way can speak for them`: {"CORS_ORIGINS", "https://a.example,http://app.example"},
-		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "0.0.0.0/0", which is everyone`:              {"TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0"},
-		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "::/0", which is everyone`:                   {"TRUSTED_PROXIES", "::/0"},
-		`CORS_ORIGINS has http or https URLs, not "*"`:                                                                      {"CORS_ORIGINS", "*"},
+		`POSTGRES_URL is required with APP_ENV=production`:                                                                        {"POSTGRES_URL", ""},
+		`PUBLIC_URL is https with APP_ENV=production, not "http://api.example", or credentials can be read on their way`:          {"PUBLIC_URL", "http://api.example"},
+		`PUBLIC_URL is https with APP_ENV=production, not "http://10.0.0.1:8080", or credentials can be read on their way`:        {"HTTP_ADDR", "10.0.0.1:8080"},
+		`CORS_ORIGINS are https with APP_ENV=production, not "http://app.example", or anyone on the way can speak for them`:       {"CORS_ORIGINS", "https://a.example,http://app.example"},
+		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "0.0.0.0/0", which is everyone`:                    {"TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0"},
+		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "::/0", which is everyone`:                         {"TRUSTED_PROXIES", "::/0"},
+		`CORS_ORIGINS has http or https URLs, not "*"`:                                                                            {"CORS_ORIGINS", "*"},
+		`JWT_JWKS_URL is https with APP_ENV=production, not "http://id.example/keys", or anyone on the way can sign in as anyone`: {"JWT_JWKS_URL", "http://id.example/keys"},
 	} {
-		environment := map[string]string{"APP_ENV": Production, "POSTGRES_URL": "postgres://db.example/dossier", setting[0]: setting[1]}
+		environment := map[string]string{"JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "JWT_JWKS_URL": "http://127.0.0.1/keys", "APP_ENV": Production, "POSTGRES_URL": "postgres://db.example/dossier", setting[0]: setting[1]}
 		if _, err := parse(environment); err == nil || err.Error() != want {
 			t.Errorf("%v\ngot  %v\nwant %s", setting, err, want)
 		}

@@ -26,6 +26,9 @@ func (c Config) checkProduction() []error {
 			fail("CORS_ORIGINS are https with APP_ENV=%s, not %q, or anyone on the way can speak for them", Production, origin)
 		}
 	}
+	if readable(c.JWTKeysURL) {
+		fail("JWT_JWKS_URL is https with APP_ENV=%s, not %q, or anyone on the way can sign in as anyone", Production, c.JWTKeysURL)
+	}
 	for _, proxy := range c.TrustedProxies {
 		if prefix, err := netip.ParsePrefix(proxy); err == nil && prefix.Bits() == 0 {
 			fail("TRUSTED_PROXIES are networks of your own with APP_ENV=%s, not %q, which is everyone", Production, proxy)

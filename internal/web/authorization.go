@@ -8,8 +8,8 @@ import (
 	"dossier/internal/fault"
 )
 
-// tokenLengthMax bounds what is looked up, in bytes.
-const tokenLengthMax = 4096
+// tokenLengthMax bounds what is looked up, in bytes. An identity provider's token may have much to say.
+const tokenLengthMax = 16 << 10
 
 var (
 	errAuthorization = fault.New(fault.Unauthenticated, "The Authorization header must be: Bearer, a space, and a token.")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ type Config struct {
 	DemoUsers      []DemoUser                      // of the playground; in production there are none
 	CORSOrigins    []string
 	HTTPS          bool     // the server is reached by https, and browsers are told to keep to it
+	PlainCookie    bool     // the server is reached by http, from its own machine alone: so are its cookies
 	TrustedProxies []string // networks whose X-Forwarded-For is believed
 	Logger         *slog.Logger
 	LogRequests    bool
@@ -57,9 +59,11 @@ func NewRouter(c Config) http.Handler {
 			AllowedHeaders: corsRequestHeaders,
 			ExposedHeaders: []string{"X-Request-Id", "Retry-After"},
 			MaxAge:         600,
+			// Cookies are for origins that are named: by a pattern anyone might be meant.
+			AllowCredentials: !slices.ContainsFunc(c.CORSOrigins, func(origin string) bool { return strings.Contains(origin, "*") }),
 		}))
 	}
-	r.With(compressed, client, credentials(c.Authenticate, c.AuthTimeout)).Handle(pathGraphQL, c.GraphQL)
+	r.With(compressed, client, c.cookies, credentials(c.Authenticate, c.AuthTimeout), ofViewer).Handle(pathGraphQL, c.GraphQL)
 	r.Get(pathHealth, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get(pathReadiness, readiness(c.Readiness))
 	c.explore(r)
@@ -109,7 +113,7 @@ func client(next http.Handler) http.Handler {
 	})
 }
 
-// credentials turns the request's credential into its viewer. A request without one, or with a bad one, is nobody's:
+// credentials turns the request's credential, by header, into its viewer. A request without one, or with a bad one, is nobody's:
 // what anyone may do works, and the rest answers why not.
 func credentials(
 	authenticate func(context.Context, string) (model.Viewer, error), timeout time.Duration,

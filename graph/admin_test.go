@@ -1,0 +1,108 @@
+package graph_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"dossier/model"
+)
+
+// notOfACompany are the mutations by which an ADMIN does nothing to a company whose MANAGER could read of it.
+var notOfACompany = []string{"signIn", "signOut", "acceptInvitation", "deleteCompany"}
+
+// What an ADMIN does to the rows of a company stands in the log that its MANAGER reads, whichever mutation it is.
+func TestAdminActsAreInTheCompanysLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin, manager, member := w.As(t, w.admin), w.As(t, w.manager), w.As(t, w.member)
+	colleague := w.User(t, w.company, model.RoleMember, "Cleo Colleague")
+	invited := w.User(t, w.company, model.RoleMember, "Ina Invited")
+	w.Account(t, colleague, "google")
+	projects := w.Projects(t, w.member, 2)
+	documents := w.Documents(t, w.member, projects[0], 2)
+	session := w.sessionID(t, w.Token(t, colleague))
+	w.Token(t, colleague)
+	own := map[string]string{
+		"COMPANY": w.company.ID.String(), "OTHER": w.other.ID.String(), "MANAGER": w.manager.ID.String(), "MEMBER": w.member.ID.String(),
+		"COLLEAGUE": colleague.ID.String(), "INVITED": invited.ID.String(), "SESSION": session,
+		"ACCOUNT": w.Account(t, colleague, "github").ID.String(),
+		"PROJECT": projects[0].ID.String(), "DOCUMENT": documents[0].ID.String(), "THEME": theme(t, manager, "Own"),
+		"CONVERSATION": member.Query(t, `mutation { createConversation(input: {title: "t"}) { conversation { id } } }`).Text("createConversation.conversation.id"),
+	}
+	done := slices.Clone(notOfACompany)
+	seen := map[string]bool{}
+	for _, act := range []struct{ mutation, action string }{
+		{`updateCompany(input: {id: "COMPANY", name: "x"})`, "COMPANY_UPDATED"},
+		{`createUser(input: {companyId: "COMPANY", name: "n", email: "n@x.example"})`, "USER_CREATED"},
+		{`inviteUser(input: {companyId: "COMPANY", name: "m", email: "m@x.example"})`, "USER_INVITED"},
+		{`renewInvitation(input: {userId: "INVITED"})`, "INVITATION_RENEWED"},
+		{`updateUser(input: {id: "MEMBER", name: "x"})`, "USER_UPDATED"},
+		{`changeUserRole(input: {userId: "MEMBER", role: MANAGER})`, "USER_ROLE_CHANGED"},
+		{`unlinkAccount(input: {id: "ACCOUNT"})`, "ACCOUNT_UNLINKED"},
+		{`endSession(input: {id: "SESSION"})`, "SESSION_ENDED"},
+		{`endSessions(input: {userId: "COLLEAGUE"})`, "SESSIONS_ENDED"},
+		{`deactivateUser(input: {userId: "COLLEAGUE"})`, "USER_DEACTIVATED"},
+		{`reactivateUser(input: {userId: "COLLEAGUE"})`, "USER_REACTIVATED"},
+		{`createProject(input: {ownerId: "MEMBER", name: "n", clientName: "c"})`, "PROJECT_CREATED"},
+		{`updateProject(input: {id: "PROJECT", name: "x"})`, "PROJECT_UPDATED"},
+		{`createDocument(input: {ownerId: "MEMBER", name: "n", contentType: "c", sizeBytes: 1})`, "DOCUMENT_CREATED"},
+		{`createDocuments(input: {documents: [{ownerId: "MEMBER", name: "n", contentType: "c", sizeBytes: 1}]})`, "DOCUMENT_CREATED"},
+		{`updateDocument(input: {id: "DOCUMENT", name: "x"})`, "DOCUMENT_UPDATED"},
+		{`updateDocumentStatus(input: {id: "DOCUMENT", status: PENDING})`, "DOCUMENT_STATUS_CHANGED"},
+		{`createTheme(input: {companyId: "COMPANY", name: "n"})`, "THEME_CREATED"},
+		{`updateTheme(input: {id: "THEME", name: "x"})`, "THEME_UPDATED"},
+		{`attachThemes(input: {themeIds: ["THEME"], projectIds: ["PROJECT"]})`, "THEME_ATTACHED"},
+		{`detachThemes(input: {themeIds: ["THEME"], projectIds: ["PROJECT"]})`, "THEME_DETACHED"},
+		{`deleteTheme(input: {id: "THEME"})`, "THEME_DELETED"},
+		{`createConversation(input: {ownerId: "MEMBER", title: "t"})`, "CONVERSATION_CREATED"},
+		{`updateConversation(input: {id: "CONVERSATION", title: "x"})`, "CONVERSATION_UPDATED"},
+		{`deleteConversation(input: {id: "CONVERSATION"})`, "CONVERSATION_DELETED"},
+		{`deleteDocument(input: {id: "DOCUMENT"})`, "DOCUMENT_DELETED"},
+		{`deleteProject(input: {id: "PROJECT"})`, "PROJECT_DELETED"},
+		{`transferUser(input: {userId: "COLLEAGUE", companyId: "OTHER"})`, "USER_TRANSFERRED"},
+		{`deleteUser(input: {id: "MEMBER", newOwnerId: "MANAGER"})`, "USER_DELETED"},
+	} {
+		name, _, _ := strings.Cut(act.mutation, "(")
+		done = append(done, name)
+		call := act.mutation
+		for placeholder, id := range own {
+			call = strings.ReplaceAll(call, `"`+placeholder+`"`, `"`+id+`"`)
+		}
+		if errors := admin.Query(t, `mutation { r: `+call+` { userErrors { code field message } } }`).List("r.userErrors"); len(errors) > 0 {
+			t.Errorf("%s: %v", name, errors[0].Raw())
+		}
+		var fresh []string
+		for _, entry := range manager.Query(t, `{ auditLog(first: 100, filter: {actorId: "`+w.admin.ID.String()+`"}) { nodes { id action } } }`).List("auditLog.nodes") {
+			if id := entry.Text("id"); !seen[id] {
+				seen[id] = true
+				fresh = append(fresh, entry.Text("action"))
+			}
+		}
+		if !slices.Contains(fresh, act.action) {
+			t.Errorf("after %s the MANAGER finds %q, and no %s", name, fresh, act.action)
+		}
+	}
+	testCreatedCompany(t, w)
+	for _, mutation := range loadSchema(t).Mutation.Fields {
+		if mutation.Name != "createCompany" && !slices.Contains(done, mutation.Name) {
+			t.Errorf("%s was not tried as an ADMIN", mutation.Name)
+		}
+	}
+}
+
+// testCreatedCompany creates a company, which gets its MANAGER later.
+func testCreatedCompany(t *testing.T, w world) {
+	t.Helper()
+	id := w.As(t, w.admin).Query(t, `mutation { createCompany(input: {name: "New"}) { company { id } } }`).Text("createCompany.company.id")
+	global, err := model.ParseGlobalID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := w.User(t, &model.Company{ID: model.CompanyID(global.UUID)}, model.RoleManager, "Nia New")
+	log := w.As(t, manager).Query(t, `{ auditLog(filter: {actions: [COMPANY_CREATED]}) { nodes { actor { id } subject { id } } } }`)
+	if got := log.Texts("auditLog.nodes", "subject"); len(got) != 1 || got[0] != fmt.Sprint(map[string]any{"id": id}) {
+		t.Errorf("%v", log.Raw())
+	}
+}
