@@ -176,9 +176,13 @@ func (w planWorld) checkPersonal(t *testing.T, withoutSorts planner) {
 		l := listing{name: name, read: func(ctx context.Context, r repo.Reader, page model.PageArgs, _ model.OrderDirection) error {
 			return read(ctx, r, page)
 		}}
+		by := func(model.Viewer, string) string { return "Index Cond: (user_id = parent.id" }
+		if name == "API keys" { // which have a company, too
+			by = condition
+		}
 		for _, viewer := range []model.Viewer{w.admin, w.big, w.small} {
-			withoutSorts.each(t, viewer, l, []model.PageArgs{{First: &size}}, func(_, plan string) string {
-				if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "Index Cond: (user_id = parent.id") {
+			withoutSorts.each(t, viewer, l, []model.PageArgs{{First: &size}}, func(statement, plan string) string {
+				if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, by(viewer, statement)) {
 					return "it does not go by the user"
 				}
 				return ""
@@ -189,7 +193,7 @@ func (w planWorld) checkPersonal(t *testing.T, withoutSorts planner) {
 		_, err := r.APIKeys(ctx, page)
 		return err
 	}}
-	for _, viewer := range []model.Viewer{w.admin, w.big, w.small} {
+	for _, viewer := range []model.Viewer{w.admin, w.small} {
 		withoutSorts.each(t, viewer, keys, []model.PageArgs{{First: &size}}, func(statement, plan string) string {
 			if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, condition(viewer, statement)) {
 				return "it does not go by " + condition(viewer, statement)
