@@ -30,5 +30,8 @@ func access(ctx context.Context, _ any, next graphql.Resolver, role *model.Role,
 			return nil, fault.Denied("This needs the scope %s.", *scope)
 		}
 	}
+	if scope != nil && !viewer.May(*scope) {
+		return nil, fault.Denied("This needs an API key with the scope %s.", *scope)
+	}
 	return next(ctx)
 }

@@ -29,6 +29,7 @@ type queries struct {
 	themeQueries
 	conversationQueries
 	auditQueries
+	adapterQueries
 }
 
 type mutations struct {
@@ -42,20 +43,22 @@ type mutations struct {
 	documentMutations
 	themeMutations
 	conversationMutations
+	adapterMutations
 }
 
 // Query resolves the fields of Query.
 func (r root) Query() exec.QueryResolver {
 	as := reading{r.store}
 	return queries{nodeQueries{as}, companyQueries{as}, userQueries{as}, apiKeyQueries{as}, projectQueries{as},
-		documentQueries{as}, themeQueries{as}, conversationQueries{as}, auditQueries{as}}
+		documentQueries{as}, themeQueries{as}, conversationQueries{as}, auditQueries{as}, adapterQueries{as}}
 }
 
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
 		accessMutations{r.store}, accountMutations{r.store}, apiKeyMutations{r.store}, projectMutations{r.store},
-		documentMutations{r.store}, themeMutations{r.store}, conversationMutations{r.store}}
+		documentMutations{r.store}, themeMutations{r.store}, conversationMutations{r.store},
+		adapterMutations{r.store}}
 }
 
 func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}} }

@@ -51,6 +51,11 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000071', id, '\x01', now() FROM users WHERE email = 'ann@one.example';`,
 	"20261125000003_list_indexes.sql": "",
 	"20261125000004_stale_rows.sql":   "",
+	"20261126000004_authenticators.sql": `
+		INSERT INTO authenticators (id, user_id, provider_account_id, credential_id, credential_public_key, counter,
+			credential_device_type, credential_backed_up)
+			SELECT '00000000-0000-7000-8000-000000000091', id, '1', '1', 'key', 0, 'singleDevice', false FROM users
+			WHERE email = 'ann@one.example';`,
 }
 
 // names are the files, oldest first.

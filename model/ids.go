@@ -152,3 +152,14 @@ func (id VerificationTokenID) MarshalGQL(w io.Writer)       { marshalID(w, "veri
 func (id *VerificationTokenID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
 func (id VerificationTokenID) Value() (driver.Value, error) { return idValue(id) }
 func (id *VerificationTokenID) Scan(src any) error          { return scanID(src, id) }
+
+// AuthenticatorID is the id of a passkey of an Auth.js frontend.
+type AuthenticatorID [16]byte
+
+func (id AuthenticatorID) Global() GlobalID             { return GlobalID{"authenticator", uuid.UUID(id)} }
+func (id AuthenticatorID) String() string               { return id.Global().String() }
+func (id AuthenticatorID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id AuthenticatorID) MarshalGQL(w io.Writer)       { marshalID(w, "authenticator", id) }
+func (id *AuthenticatorID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id AuthenticatorID) Value() (driver.Value, error) { return idValue(id) }
+func (id *AuthenticatorID) Scan(src any) error          { return scanID(src, id) }

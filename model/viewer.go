@@ -29,8 +29,14 @@ func (v Viewer) Manages(company *CompanyID) bool {
 // HasKey reports whether the viewer's credential is an API key.
 func (v Viewer) HasKey() bool { return v.KeyID != APIKeyID{} }
 
-// May reports whether the viewer's credential is good for the scope: a key has its own, and every other credential all.
-func (v Viewer) May(scope Scope) bool { return !v.HasKey() || v.Scopes.Has(scope) }
+// May reports whether the viewer's credential is good for the scope: a key has its own, and every other credential all but
+// that of an Auth.js frontend, which signs in whom it likes.
+func (v Viewer) May(scope Scope) bool {
+	if !v.HasKey() {
+		return scope != ScopeAuthAdapter
+	}
+	return v.Scopes.Has(scope)
+}
 
 // MayExplore reports whether the viewer's credential is an API key for the schema. Whatever else shows the schema, shows it to
 // everyone.

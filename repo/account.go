@@ -43,9 +43,13 @@ func (tx *Tx) LinkAccount(ctx context.Context, account model.LinkedAccount) (*mo
 	if err := tx.mayChangeUser(user); err != nil {
 		return nil, err
 	}
+	return tx.link(ctx, user, account)
+}
+
+func (tx *Tx) link(ctx context.Context, user *model.User, account model.LinkedAccount) (*model.Account, error) {
 	account.ID = model.NewID[model.AccountID]()
 	also := append(tx.recorded(model.AccountLinked, accountEntry(&account.Account, user)), tx.endInvitation(user.ID))
-	_, err = with(tx.db.NewInsert().Model(&account).Returning("created_at, updated_at"), also).Exec(ctx)
+	_, err := with(tx.db.NewInsert().Model(&account).Returning("created_at, updated_at"), also).Exec(ctx)
 	return &account.Account, wrap(err, "link account of", account.UserID)
 }
 
@@ -76,8 +80,14 @@ func (tx *Tx) UnlinkAccount(ctx context.Context, in model.UnlinkAccountInput) er
 		return fault.New(fault.Conflict, "The user could not sign in any more: there is no password and no other account.").
 			At("id")
 	}
-	err = remove(ctx, tx, accounts[0], tx.recorded(model.AccountUnlinked, accountEntry(accounts[0], user)))
-	return wrap(err, "unlink account", in.ID)
+	return wrap(tx.unlink(ctx, user, accounts[0]), "unlink account", in.ID)
+}
+
+// unlink removes a link, and the passkey that it may be of.
+func (tx *Tx) unlink(ctx context.Context, user *model.User, account *model.Account) error {
+	passkey := tx.db.NewDelete().Model((*model.Authenticator)(nil)).
+		Where("user_id = ? AND provider_account_id = ?", user.ID, account.ProviderAccountID)
+	return remove(ctx, tx, account, append(tx.recorded(model.AccountUnlinked, accountEntry(account, user)), passkey))
 }
 
 func accountEntry(account *model.Account, user *model.User) entry {

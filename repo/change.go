@@ -18,8 +18,10 @@ import (
 // strength is how a row is locked (PostgreSQL documentation, 13.3.2).
 type strength string
 
-// A row that only changes may go on being referred to; one that goes, or moves to another company, may not.
+// A row that only changes may go on being referred to; one that goes, or moves to another company, may not. One that is to be
+// referred to must stay.
 const (
+	toRefer  strength = "KEY SHARE"
 	toChange strength = "NO KEY UPDATE"
 	toRemove strength = "UPDATE"
 )

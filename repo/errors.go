@@ -36,6 +36,13 @@ var constraintFaults = map[string]*fault.Error{
 	"documents_company_id_fkey":        fault.New(fault.BadReference, "There is no such company."),
 	"documents_owner_id_fkey":          fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
 	"documents_project_id_fkey":        fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),
+
+	// What an Auth.js frontend makes: it gives tokens of its own.
+	"sessions_token_hash_key":             fault.New(fault.Conflict, "There is a session with this token already.").At("sessionToken"),
+	"authenticators_user_id_fkey":         fault.New(fault.BadReference, "There is no such user.").At("userId"),
+	"authenticators_credential_id_key":    fault.New(fault.Conflict, "The passkey is there already.").At("credentialId"),
+	"verification_tokens_company_id_fkey": errNoCompany,
+	"verification_tokens_identifier_key":  fault.New(fault.Conflict, "There is such a token already.").At("token"),
 }
 
 var errNoCompany = fault.New(fault.BadReference, "There is no such company.").At("companyId")

@@ -95,9 +95,15 @@ func (r Reader) SessionsByIDs(ctx context.Context, ids []model.SessionID) ([]*mo
 
 // CreateSession starts a session of the transaction's viewer, and clears those of the viewer that are over.
 func (tx *Tx) CreateSession(ctx context.Context, session *model.Session) error {
-	session.ID, session.UserID = model.NewID[model.SessionID](), tx.viewer.UserID
-	also := append(tx.recorded(model.UserSignedIn, entry{tx.viewerSubject(), map[string]any{"expires": timeText(session.ExpiresAt)}}),
-		tx.db.NewDelete().Model((*model.Session)(nil)).Where("user_id = ? AND expires <= now()", tx.viewer.UserID))
+	return tx.startSession(ctx, session, tx.viewer.UserID, tx.viewerSubject())
+}
+
+func (tx *Tx) startSession(
+	ctx context.Context, session *model.Session, user model.UserID, subject model.AuditSubject,
+) error {
+	session.ID, session.UserID = model.NewID[model.SessionID](), user
+	also := append(tx.recorded(model.UserSignedIn, entry{subject, map[string]any{"expires": timeText(session.ExpiresAt)}}),
+		tx.db.NewDelete().Model((*model.Session)(nil)).Where("user_id = ? AND expires <= now()", user))
 	if _, err := with(tx.db.NewInsert().Model(session), also).Exec(ctx); err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}

@@ -114,12 +114,16 @@ func (tx *Tx) CreateUser(ctx context.Context, in model.CreateUserInput, password
 		ID: model.NewID[model.UserID](), CompanyID: company, Name: in.Name, Email: in.Email,
 		PasswordHash: passwordHash, Role: in.Role, Image: in.Image,
 	}
+	return user, tx.addUser(ctx, user)
+}
+
+func (tx *Tx) addUser(ctx context.Context, user *model.User) error {
 	also := tx.recorded(model.UserCreated,
 		entry{user.AuditSubject(), map[string]any{"name": user.Name, "email": user.Email, "role": user.Role}})
 	if err := insert(ctx, tx, also, user); err != nil {
-		return nil, fmt.Errorf("create user: %w", err)
+		return fmt.Errorf("create user: %w", err)
 	}
-	return user, nil
+	return nil
 }
 
 // companyFor says of which company a new row is: the viewer's, or the one that an ADMIN names. Another company is, to
@@ -268,12 +272,16 @@ func (tx *Tx) reassign(ctx context.Context, user *model.User, newOwner *model.Us
 	return &done.Reassigned, err
 }
 
-func (tx *Tx) ownsNothing(ctx context.Context, user model.UserID) error {
-	var owned model.Reassigned
-	err := tx.db.NewRaw(`SELECT
+func (tx *Tx) owned(ctx context.Context, user model.UserID) (owned model.Reassigned, err error) {
+	err = tx.db.NewRaw(`SELECT
 		(SELECT count(*) FROM projects WHERE owner_id = ?0) AS projects,
 		(SELECT count(*) FROM documents WHERE owner_id = ?0) AS documents,
 		(SELECT count(*) FROM conversations WHERE owner_id = ?0) AS conversations`, user).Scan(ctx, &owned)
+	return owned, err
+}
+
+func (tx *Tx) ownsNothing(ctx context.Context, user model.UserID) error {
+	owned, err := tx.owned(ctx, user)
 	if err != nil || owned == (model.Reassigned{}) {
 		return err
 	}

@@ -78,6 +78,44 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	AdapterAccount struct {
+		ExpiresAt         func(childComplexity int) int
+		Provider          func(childComplexity int) int
+		ProviderAccountID func(childComplexity int) int
+		Scope             func(childComplexity int) int
+		Type              func(childComplexity int) int
+		UserID            func(childComplexity int) int
+	}
+
+	AdapterAuthenticator struct {
+		Counter              func(childComplexity int) int
+		CredentialBackedUp   func(childComplexity int) int
+		CredentialDeviceType func(childComplexity int) int
+		CredentialID         func(childComplexity int) int
+		CredentialPublicKey  func(childComplexity int) int
+		ProviderAccountID    func(childComplexity int) int
+		Transports           func(childComplexity int) int
+		UserID               func(childComplexity int) int
+	}
+
+	AdapterSession struct {
+		ExpiresAt func(childComplexity int) int
+		User      func(childComplexity int) int
+	}
+
+	AdapterUser struct {
+		Email           func(childComplexity int) int
+		EmailVerifiedAt func(childComplexity int) int
+		ID              func(childComplexity int) int
+		Image           func(childComplexity int) int
+		Name            func(childComplexity int) int
+	}
+
+	AdapterVerification struct {
+		ExpiresAt  func(childComplexity int) int
+		Identifier func(childComplexity int) int
+	}
+
 	ApiKey struct {
 		Company    func(childComplexity int) int
 		CreatedAt  func(childComplexity int) int
@@ -193,6 +231,26 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CreateAdapterAuthenticatorPayload struct {
+		Authenticator func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
+	CreateAdapterSessionPayload struct {
+		Session    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CreateAdapterUserPayload struct {
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CreateAdapterVerificationTokenPayload struct {
+		UserErrors   func(childComplexity int) int
+		Verification func(childComplexity int) int
+	}
+
 	CreateApiKeyPayload struct {
 		APIKey     func(childComplexity int) int
 		Token      func(childComplexity int) int
@@ -235,6 +293,16 @@ type ComplexityRoot struct {
 	}
 
 	DeactivateUserPayload struct {
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	DeleteAdapterSessionPayload struct {
+		Session    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	DeleteAdapterUserPayload struct {
 		User       func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
@@ -336,44 +404,61 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	LinkAdapterAccountPayload struct {
+		Account    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Mutation struct {
-		AcceptInvitation     func(childComplexity int, input model.AcceptInvitationInput) int
-		AttachThemes         func(childComplexity int, input model.ThemeTargets) int
-		ChangeUserRole       func(childComplexity int, input model.ChangeUserRoleInput) int
-		CreateAPIKey         func(childComplexity int, input model.CreateAPIKeyInput) int
-		CreateCompany        func(childComplexity int, input model.CreateCompanyInput) int
-		CreateConversation   func(childComplexity int, input model.CreateConversationInput) int
-		CreateDocument       func(childComplexity int, input model.DocumentInput) int
-		CreateDocuments      func(childComplexity int, input model.CreateDocumentsInput) int
-		CreateProject        func(childComplexity int, input model.CreateProjectInput) int
-		CreateTheme          func(childComplexity int, input model.CreateThemeInput) int
-		CreateUser           func(childComplexity int, input model.CreateUserInput) int
-		DeactivateUser       func(childComplexity int, input model.DeactivateUserInput) int
-		DeleteCompany        func(childComplexity int, input model.DeleteCompanyInput) int
-		DeleteConversation   func(childComplexity int, input model.DeleteConversationInput) int
-		DeleteDocument       func(childComplexity int, input model.DeleteDocumentInput) int
-		DeleteProject        func(childComplexity int, input model.DeleteProjectInput) int
-		DeleteTheme          func(childComplexity int, input model.DeleteThemeInput) int
-		DeleteUser           func(childComplexity int, input model.DeleteUserInput) int
-		DetachThemes         func(childComplexity int, input model.ThemeTargets) int
-		EndSession           func(childComplexity int, input model.EndSessionInput) int
-		EndSessions          func(childComplexity int, input model.EndSessionsInput) int
-		InviteUser           func(childComplexity int, input model.InviteUserInput) int
-		ReactivateUser       func(childComplexity int, input model.ReactivateUserInput) int
-		RenewInvitation      func(childComplexity int, input model.RenewInvitationInput) int
-		RevokeAPIKey         func(childComplexity int, input model.RevokeAPIKeyInput) int
-		RotateAPIKey         func(childComplexity int, input model.RotateAPIKeyInput) int
-		SignIn               func(childComplexity int, input model.SignInInput) int
-		SignOut              func(childComplexity int) int
-		TransferUser         func(childComplexity int, input model.TransferUserInput) int
-		UnlinkAccount        func(childComplexity int, input model.UnlinkAccountInput) int
-		UpdateCompany        func(childComplexity int, input model.UpdateCompanyInput) int
-		UpdateConversation   func(childComplexity int, input model.UpdateConversationInput) int
-		UpdateDocument       func(childComplexity int, input model.UpdateDocumentInput) int
-		UpdateDocumentStatus func(childComplexity int, input model.UpdateDocumentStatusInput) int
-		UpdateProject        func(childComplexity int, input model.UpdateProjectInput) int
-		UpdateTheme          func(childComplexity int, input model.UpdateThemeInput) int
-		UpdateUser           func(childComplexity int, input model.UpdateUserInput) int
+		AcceptInvitation               func(childComplexity int, input model.AcceptInvitationInput) int
+		AttachThemes                   func(childComplexity int, input model.ThemeTargets) int
+		ChangeUserRole                 func(childComplexity int, input model.ChangeUserRoleInput) int
+		CreateAPIKey                   func(childComplexity int, input model.CreateAPIKeyInput) int
+		CreateAdapterAuthenticator     func(childComplexity int, input model.CreateAdapterAuthenticatorInput) int
+		CreateAdapterSession           func(childComplexity int, input model.CreateAdapterSessionInput) int
+		CreateAdapterUser              func(childComplexity int, input model.CreateAdapterUserInput) int
+		CreateAdapterVerificationToken func(childComplexity int, input model.CreateAdapterVerificationTokenInput) int
+		CreateCompany                  func(childComplexity int, input model.CreateCompanyInput) int
+		CreateConversation             func(childComplexity int, input model.CreateConversationInput) int
+		CreateDocument                 func(childComplexity int, input model.DocumentInput) int
+		CreateDocuments                func(childComplexity int, input model.CreateDocumentsInput) int
+		CreateProject                  func(childComplexity int, input model.CreateProjectInput) int
+		CreateTheme                    func(childComplexity int, input model.CreateThemeInput) int
+		CreateUser                     func(childComplexity int, input model.CreateUserInput) int
+		DeactivateUser                 func(childComplexity int, input model.DeactivateUserInput) int
+		DeleteAdapterSession           func(childComplexity int, input model.DeleteAdapterSessionInput) int
+		DeleteAdapterUser              func(childComplexity int, input model.DeleteAdapterUserInput) int
+		DeleteCompany                  func(childComplexity int, input model.DeleteCompanyInput) int
+		DeleteConversation             func(childComplexity int, input model.DeleteConversationInput) int
+		DeleteDocument                 func(childComplexity int, input model.DeleteDocumentInput) int
+		DeleteProject                  func(childComplexity int, input model.DeleteProjectInput) int
+		DeleteTheme                    func(childComplexity int, input model.DeleteThemeInput) int
+		DeleteUser                     func(childComplexity int, input model.DeleteUserInput) int
+		DetachThemes                   func(childComplexity int, input model.ThemeTargets) int
+		EndSession                     func(childComplexity int, input model.EndSessionInput) int
+		EndSessions                    func(childComplexity int, input model.EndSessionsInput) int
+		InviteUser                     func(childComplexity int, input model.InviteUserInput) int
+		LinkAdapterAccount             func(childComplexity int, input model.LinkAdapterAccountInput) int
+		ReactivateUser                 func(childComplexity int, input model.ReactivateUserInput) int
+		RenewInvitation                func(childComplexity int, input model.RenewInvitationInput) int
+		RevokeAPIKey                   func(childComplexity int, input model.RevokeAPIKeyInput) int
+		RotateAPIKey                   func(childComplexity int, input model.RotateAPIKeyInput) int
+		SignIn                         func(childComplexity int, input model.SignInInput) int
+		SignOut                        func(childComplexity int) int
+		TransferUser                   func(childComplexity int, input model.TransferUserInput) int
+		UnlinkAccount                  func(childComplexity int, input model.UnlinkAccountInput) int
+		UnlinkAdapterAccount           func(childComplexity int, input model.UnlinkAdapterAccountInput) int
+		UpdateAdapterAuthenticator     func(childComplexity int, input model.UpdateAdapterAuthenticatorInput) int
+		UpdateAdapterSession           func(childComplexity int, input model.UpdateAdapterSessionInput) int
+		UpdateAdapterUser              func(childComplexity int, input model.UpdateAdapterUserInput) int
+		UpdateCompany                  func(childComplexity int, input model.UpdateCompanyInput) int
+		UpdateConversation             func(childComplexity int, input model.UpdateConversationInput) int
+		UpdateDocument                 func(childComplexity int, input model.UpdateDocumentInput) int
+		UpdateDocumentStatus           func(childComplexity int, input model.UpdateDocumentStatusInput) int
+		UpdateProject                  func(childComplexity int, input model.UpdateProjectInput) int
+		UpdateTheme                    func(childComplexity int, input model.UpdateThemeInput) int
+		UpdateUser                     func(childComplexity int, input model.UpdateUserInput) int
+		UseAdapterVerificationToken    func(childComplexity int, input model.UseAdapterVerificationTokenInput) int
 	}
 
 	PageInfo struct {
@@ -412,26 +497,33 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		APIKey        func(childComplexity int, id model.GlobalID) int
-		APIKeys       func(childComplexity int, first *int32, after *string, last *int32, before *string) int
-		AuditLog      func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.AuditFilter, orderBy model.AuditOrder) int
-		Companies     func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.CompanyFilter, orderBy model.CompanyOrder) int
-		Company       func(childComplexity int, id model.GlobalID) int
-		Conversation  func(childComplexity int, id model.GlobalID) int
-		Conversations func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.ConversationFilter, orderBy model.ConversationOrder) int
-		CurrentAPIKey func(childComplexity int) int
-		Document      func(childComplexity int, id model.GlobalID) int
-		Documents     func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.DocumentFilter, orderBy model.DocumentOrder) int
-		Me            func(childComplexity int) int
-		Node          func(childComplexity int, id model.GlobalID) int
-		Nodes         func(childComplexity int, ids []*model.GlobalID) int
-		Project       func(childComplexity int, id model.GlobalID) int
-		Projects      func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.ProjectFilter, orderBy model.ProjectOrder) int
-		Theme         func(childComplexity int, id model.GlobalID) int
-		Themes        func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.ThemeFilter, orderBy model.ThemeOrder) int
-		User          func(childComplexity int, id model.GlobalID) int
-		UserByEmail   func(childComplexity int, email string) int
-		Users         func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.UserFilter, orderBy model.UserOrder) int
+		APIKey                func(childComplexity int, id model.GlobalID) int
+		APIKeys               func(childComplexity int, first *int32, after *string, last *int32, before *string) int
+		AdapterAccount        func(childComplexity int, provider string, providerAccountID string) int
+		AdapterAuthenticator  func(childComplexity int, credentialID string) int
+		AdapterAuthenticators func(childComplexity int, userID model.GlobalID) int
+		AdapterSession        func(childComplexity int, sessionToken string) int
+		AdapterUser           func(childComplexity int, id model.GlobalID) int
+		AdapterUserByAccount  func(childComplexity int, provider string, providerAccountID string) int
+		AdapterUserByEmail    func(childComplexity int, email string) int
+		AuditLog              func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.AuditFilter, orderBy model.AuditOrder) int
+		Companies             func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.CompanyFilter, orderBy model.CompanyOrder) int
+		Company               func(childComplexity int, id model.GlobalID) int
+		Conversation          func(childComplexity int, id model.GlobalID) int
+		Conversations         func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.ConversationFilter, orderBy model.ConversationOrder) int
+		CurrentAPIKey         func(childComplexity int) int
+		Document              func(childComplexity int, id model.GlobalID) int
+		Documents             func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.DocumentFilter, orderBy model.DocumentOrder) int
+		Me                    func(childComplexity int) int
+		Node                  func(childComplexity int, id model.GlobalID) int
+		Nodes                 func(childComplexity int, ids []*model.GlobalID) int
+		Project               func(childComplexity int, id model.GlobalID) int
+		Projects              func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.ProjectFilter, orderBy model.ProjectOrder) int
+		Theme                 func(childComplexity int, id model.GlobalID) int
+		Themes                func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.ThemeFilter, orderBy model.ThemeOrder) int
+		User                  func(childComplexity int, id model.GlobalID) int
+		UserByEmail           func(childComplexity int, email string) int
+		Users                 func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.UserFilter, orderBy model.UserOrder) int
 	}
 
 	ReactivateUserPayload struct {
@@ -539,6 +631,26 @@ type ComplexityRoot struct {
 		UserErrors        func(childComplexity int) int
 	}
 
+	UnlinkAdapterAccountPayload struct {
+		Account    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	UpdateAdapterAuthenticatorPayload struct {
+		Authenticator func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
+	UpdateAdapterSessionPayload struct {
+		Session    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	UpdateAdapterUserPayload struct {
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	UpdateCompanyPayload struct {
 		Company    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -572,6 +684,11 @@ type ComplexityRoot struct {
 	UpdateUserPayload struct {
 		User       func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	UseAdapterVerificationTokenPayload struct {
+		UserErrors   func(childComplexity int) int
+		Verification func(childComplexity int) int
 	}
 
 	User struct {
@@ -691,6 +808,18 @@ type MutationResolver interface {
 	CreateConversation(ctx context.Context, input model.CreateConversationInput) (*model.ConversationPayload, error)
 	UpdateConversation(ctx context.Context, input model.UpdateConversationInput) (*model.ConversationPayload, error)
 	DeleteConversation(ctx context.Context, input model.DeleteConversationInput) (*model.DeleteConversationPayload, error)
+	CreateAdapterUser(ctx context.Context, input model.CreateAdapterUserInput) (*model.AdapterUserPayload, error)
+	UpdateAdapterUser(ctx context.Context, input model.UpdateAdapterUserInput) (*model.AdapterUserPayload, error)
+	DeleteAdapterUser(ctx context.Context, input model.DeleteAdapterUserInput) (*model.AdapterUserPayload, error)
+	LinkAdapterAccount(ctx context.Context, input model.LinkAdapterAccountInput) (*model.AdapterAccountPayload, error)
+	UnlinkAdapterAccount(ctx context.Context, input model.UnlinkAdapterAccountInput) (*model.AdapterAccountPayload, error)
+	CreateAdapterSession(ctx context.Context, input model.CreateAdapterSessionInput) (*model.AdapterSessionPayload, error)
+	UpdateAdapterSession(ctx context.Context, input model.UpdateAdapterSessionInput) (*model.AdapterSessionPayload, error)
+	DeleteAdapterSession(ctx context.Context, input model.DeleteAdapterSessionInput) (*model.AdapterSessionPayload, error)
+	CreateAdapterVerificationToken(ctx context.Context, input model.CreateAdapterVerificationTokenInput) (*model.AdapterVerificationPayload, error)
+	UseAdapterVerificationToken(ctx context.Context, input model.UseAdapterVerificationTokenInput) (*model.AdapterVerificationPayload, error)
+	CreateAdapterAuthenticator(ctx context.Context, input model.CreateAdapterAuthenticatorInput) (*model.AdapterAuthenticatorPayload, error)
+	UpdateAdapterAuthenticator(ctx context.Context, input model.UpdateAdapterAuthenticatorInput) (*model.AdapterAuthenticatorPayload, error)
 }
 type ProjectResolver interface {
 	Owner(ctx context.Context, obj *model.Project) (*model.User, error)
@@ -721,6 +850,13 @@ type QueryResolver interface {
 	Conversation(ctx context.Context, id model.GlobalID) (*model.Conversation, error)
 	Conversations(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.ConversationFilter, orderBy model.ConversationOrder) (*model.Connection[model.Conversation], error)
 	AuditLog(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.AuditFilter, orderBy model.AuditOrder) (*model.Connection[model.AuditEntry], error)
+	AdapterUser(ctx context.Context, id model.GlobalID) (*model.User, error)
+	AdapterUserByEmail(ctx context.Context, email string) (*model.User, error)
+	AdapterUserByAccount(ctx context.Context, provider string, providerAccountID string) (*model.User, error)
+	AdapterAccount(ctx context.Context, provider string, providerAccountID string) (*model.Account, error)
+	AdapterSession(ctx context.Context, sessionToken string) (*model.AdapterSession, error)
+	AdapterAuthenticator(ctx context.Context, credentialID string) (*model.Authenticator, error)
+	AdapterAuthenticators(ctx context.Context, userID model.GlobalID) ([]*model.Authenticator, error)
 }
 type SessionResolver interface {
 	Current(ctx context.Context, obj *model.Session) (bool, error)
@@ -871,6 +1007,149 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AccountEdge.Node(childComplexity), true
+
+	case "AdapterAccount.expiresAt":
+		if e.ComplexityRoot.AdapterAccount.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAccount.ExpiresAt(childComplexity), true
+	case "AdapterAccount.provider":
+		if e.ComplexityRoot.AdapterAccount.Provider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAccount.Provider(childComplexity), true
+	case "AdapterAccount.providerAccountId":
+		if e.ComplexityRoot.AdapterAccount.ProviderAccountID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAccount.ProviderAccountID(childComplexity), true
+	case "AdapterAccount.scope":
+		if e.ComplexityRoot.AdapterAccount.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAccount.Scope(childComplexity), true
+	case "AdapterAccount.type":
+		if e.ComplexityRoot.AdapterAccount.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAccount.Type(childComplexity), true
+	case "AdapterAccount.userId":
+		if e.ComplexityRoot.AdapterAccount.UserID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAccount.UserID(childComplexity), true
+
+	case "AdapterAuthenticator.counter":
+		if e.ComplexityRoot.AdapterAuthenticator.Counter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAuthenticator.Counter(childComplexity), true
+	case "AdapterAuthenticator.credentialBackedUp":
+		if e.ComplexityRoot.AdapterAuthenticator.CredentialBackedUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAuthenticator.CredentialBackedUp(childComplexity), true
+	case "AdapterAuthenticator.credentialDeviceType":
+		if e.ComplexityRoot.AdapterAuthenticator.CredentialDeviceType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAuthenticator.CredentialDeviceType(childComplexity), true
+	case "AdapterAuthenticator.credentialId":
+		if e.ComplexityRoot.AdapterAuthenticator.CredentialID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAuthenticator.CredentialID(childComplexity), true
+	case "AdapterAuthenticator.credentialPublicKey":
+		if e.ComplexityRoot.AdapterAuthenticator.CredentialPublicKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAuthenticator.CredentialPublicKey(childComplexity), true
+	case "AdapterAuthenticator.providerAccountId":
+		if e.ComplexityRoot.AdapterAuthenticator.ProviderAccountID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAuthenticator.ProviderAccountID(childComplexity), true
+	case "AdapterAuthenticator.transports":
+		if e.ComplexityRoot.AdapterAuthenticator.Transports == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAuthenticator.Transports(childComplexity), true
+	case "AdapterAuthenticator.userId":
+		if e.ComplexityRoot.AdapterAuthenticator.UserID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterAuthenticator.UserID(childComplexity), true
+
+	case "AdapterSession.expiresAt":
+		if e.ComplexityRoot.AdapterSession.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterSession.ExpiresAt(childComplexity), true
+	case "AdapterSession.user":
+		if e.ComplexityRoot.AdapterSession.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterSession.User(childComplexity), true
+
+	case "AdapterUser.email":
+		if e.ComplexityRoot.AdapterUser.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterUser.Email(childComplexity), true
+	case "AdapterUser.emailVerifiedAt":
+		if e.ComplexityRoot.AdapterUser.EmailVerifiedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterUser.EmailVerifiedAt(childComplexity), true
+	case "AdapterUser.id":
+		if e.ComplexityRoot.AdapterUser.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterUser.ID(childComplexity), true
+	case "AdapterUser.image":
+		if e.ComplexityRoot.AdapterUser.Image == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterUser.Image(childComplexity), true
+	case "AdapterUser.name":
+		if e.ComplexityRoot.AdapterUser.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterUser.Name(childComplexity), true
+
+	case "AdapterVerification.expiresAt":
+		if e.ComplexityRoot.AdapterVerification.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterVerification.ExpiresAt(childComplexity), true
+	case "AdapterVerification.identifier":
+		if e.ComplexityRoot.AdapterVerification.Identifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdapterVerification.Identifier(childComplexity), true
 
 	case "ApiKey.company":
 		if e.ComplexityRoot.ApiKey.Company == nil {
@@ -1349,6 +1628,58 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ConversationEdge.Node(childComplexity), true
 
+	case "CreateAdapterAuthenticatorPayload.authenticator":
+		if e.ComplexityRoot.CreateAdapterAuthenticatorPayload.Authenticator == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAdapterAuthenticatorPayload.Authenticator(childComplexity), true
+	case "CreateAdapterAuthenticatorPayload.userErrors":
+		if e.ComplexityRoot.CreateAdapterAuthenticatorPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAdapterAuthenticatorPayload.UserErrors(childComplexity), true
+
+	case "CreateAdapterSessionPayload.session":
+		if e.ComplexityRoot.CreateAdapterSessionPayload.Session == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAdapterSessionPayload.Session(childComplexity), true
+	case "CreateAdapterSessionPayload.userErrors":
+		if e.ComplexityRoot.CreateAdapterSessionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAdapterSessionPayload.UserErrors(childComplexity), true
+
+	case "CreateAdapterUserPayload.user":
+		if e.ComplexityRoot.CreateAdapterUserPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAdapterUserPayload.User(childComplexity), true
+	case "CreateAdapterUserPayload.userErrors":
+		if e.ComplexityRoot.CreateAdapterUserPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAdapterUserPayload.UserErrors(childComplexity), true
+
+	case "CreateAdapterVerificationTokenPayload.userErrors":
+		if e.ComplexityRoot.CreateAdapterVerificationTokenPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAdapterVerificationTokenPayload.UserErrors(childComplexity), true
+	case "CreateAdapterVerificationTokenPayload.verification":
+		if e.ComplexityRoot.CreateAdapterVerificationTokenPayload.Verification == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAdapterVerificationTokenPayload.Verification(childComplexity), true
+
 	case "CreateApiKeyPayload.apiKey":
 		if e.ComplexityRoot.CreateApiKeyPayload.APIKey == nil {
 			break
@@ -1471,6 +1802,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeactivateUserPayload.UserErrors(childComplexity), true
+
+	case "DeleteAdapterSessionPayload.session":
+		if e.ComplexityRoot.DeleteAdapterSessionPayload.Session == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAdapterSessionPayload.Session(childComplexity), true
+	case "DeleteAdapterSessionPayload.userErrors":
+		if e.ComplexityRoot.DeleteAdapterSessionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAdapterSessionPayload.UserErrors(childComplexity), true
+
+	case "DeleteAdapterUserPayload.user":
+		if e.ComplexityRoot.DeleteAdapterUserPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAdapterUserPayload.User(childComplexity), true
+	case "DeleteAdapterUserPayload.userErrors":
+		if e.ComplexityRoot.DeleteAdapterUserPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAdapterUserPayload.UserErrors(childComplexity), true
 
 	case "DeleteCompanyPayload.deletedCompanyId":
 		if e.ComplexityRoot.DeleteCompanyPayload.DeletedCompanyID == nil {
@@ -1804,6 +2161,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InviteUserPayload.UserErrors(childComplexity), true
 
+	case "LinkAdapterAccountPayload.account":
+		if e.ComplexityRoot.LinkAdapterAccountPayload.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkAdapterAccountPayload.Account(childComplexity), true
+	case "LinkAdapterAccountPayload.userErrors":
+		if e.ComplexityRoot.LinkAdapterAccountPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkAdapterAccountPayload.UserErrors(childComplexity), true
+
 	case "Mutation.acceptInvitation":
 		if e.ComplexityRoot.Mutation.AcceptInvitation == nil {
 			break
@@ -1848,6 +2218,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateAPIKey(childComplexity, args["input"].(model.CreateAPIKeyInput)), true
+	case "Mutation.createAdapterAuthenticator":
+		if e.ComplexityRoot.Mutation.CreateAdapterAuthenticator == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createAdapterAuthenticator_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateAdapterAuthenticator(childComplexity, args["input"].(model.CreateAdapterAuthenticatorInput)), true
+	case "Mutation.createAdapterSession":
+		if e.ComplexityRoot.Mutation.CreateAdapterSession == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createAdapterSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateAdapterSession(childComplexity, args["input"].(model.CreateAdapterSessionInput)), true
+	case "Mutation.createAdapterUser":
+		if e.ComplexityRoot.Mutation.CreateAdapterUser == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createAdapterUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateAdapterUser(childComplexity, args["input"].(model.CreateAdapterUserInput)), true
+	case "Mutation.createAdapterVerificationToken":
+		if e.ComplexityRoot.Mutation.CreateAdapterVerificationToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createAdapterVerificationToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateAdapterVerificationToken(childComplexity, args["input"].(model.CreateAdapterVerificationTokenInput)), true
 	case "Mutation.createCompany":
 		if e.ComplexityRoot.Mutation.CreateCompany == nil {
 			break
@@ -1936,6 +2350,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeactivateUser(childComplexity, args["input"].(model.DeactivateUserInput)), true
+	case "Mutation.deleteAdapterSession":
+		if e.ComplexityRoot.Mutation.DeleteAdapterSession == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteAdapterSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteAdapterSession(childComplexity, args["input"].(model.DeleteAdapterSessionInput)), true
+	case "Mutation.deleteAdapterUser":
+		if e.ComplexityRoot.Mutation.DeleteAdapterUser == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteAdapterUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteAdapterUser(childComplexity, args["input"].(model.DeleteAdapterUserInput)), true
 	case "Mutation.deleteCompany":
 		if e.ComplexityRoot.Mutation.DeleteCompany == nil {
 			break
@@ -2046,6 +2482,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.InviteUser(childComplexity, args["input"].(model.InviteUserInput)), true
+	case "Mutation.linkAdapterAccount":
+		if e.ComplexityRoot.Mutation.LinkAdapterAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_linkAdapterAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LinkAdapterAccount(childComplexity, args["input"].(model.LinkAdapterAccountInput)), true
 	case "Mutation.reactivateUser":
 		if e.ComplexityRoot.Mutation.ReactivateUser == nil {
 			break
@@ -2129,6 +2576,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UnlinkAccount(childComplexity, args["input"].(model.UnlinkAccountInput)), true
+	case "Mutation.unlinkAdapterAccount":
+		if e.ComplexityRoot.Mutation.UnlinkAdapterAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_unlinkAdapterAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UnlinkAdapterAccount(childComplexity, args["input"].(model.UnlinkAdapterAccountInput)), true
+	case "Mutation.updateAdapterAuthenticator":
+		if e.ComplexityRoot.Mutation.UpdateAdapterAuthenticator == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateAdapterAuthenticator_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateAdapterAuthenticator(childComplexity, args["input"].(model.UpdateAdapterAuthenticatorInput)), true
+	case "Mutation.updateAdapterSession":
+		if e.ComplexityRoot.Mutation.UpdateAdapterSession == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateAdapterSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateAdapterSession(childComplexity, args["input"].(model.UpdateAdapterSessionInput)), true
+	case "Mutation.updateAdapterUser":
+		if e.ComplexityRoot.Mutation.UpdateAdapterUser == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateAdapterUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateAdapterUser(childComplexity, args["input"].(model.UpdateAdapterUserInput)), true
 	case "Mutation.updateCompany":
 		if e.ComplexityRoot.Mutation.UpdateCompany == nil {
 			break
@@ -2206,6 +2697,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateUser(childComplexity, args["input"].(model.UpdateUserInput)), true
+	case "Mutation.useAdapterVerificationToken":
+		if e.ComplexityRoot.Mutation.UseAdapterVerificationToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_useAdapterVerificationToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UseAdapterVerificationToken(childComplexity, args["input"].(model.UseAdapterVerificationTokenInput)), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -2386,6 +2888,83 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.APIKeys(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string)), true
+	case "Query.adapterAccount":
+		if e.ComplexityRoot.Query.AdapterAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Query_adapterAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AdapterAccount(childComplexity, args["provider"].(string), args["providerAccountId"].(string)), true
+	case "Query.adapterAuthenticator":
+		if e.ComplexityRoot.Query.AdapterAuthenticator == nil {
+			break
+		}
+
+		args, err := ec.field_Query_adapterAuthenticator_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AdapterAuthenticator(childComplexity, args["credentialId"].(string)), true
+	case "Query.adapterAuthenticators":
+		if e.ComplexityRoot.Query.AdapterAuthenticators == nil {
+			break
+		}
+
+		args, err := ec.field_Query_adapterAuthenticators_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AdapterAuthenticators(childComplexity, args["userId"].(model.GlobalID)), true
+	case "Query.adapterSession":
+		if e.ComplexityRoot.Query.AdapterSession == nil {
+			break
+		}
+
+		args, err := ec.field_Query_adapterSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AdapterSession(childComplexity, args["sessionToken"].(string)), true
+	case "Query.adapterUser":
+		if e.ComplexityRoot.Query.AdapterUser == nil {
+			break
+		}
+
+		args, err := ec.field_Query_adapterUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AdapterUser(childComplexity, args["id"].(model.GlobalID)), true
+	case "Query.adapterUserByAccount":
+		if e.ComplexityRoot.Query.AdapterUserByAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Query_adapterUserByAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AdapterUserByAccount(childComplexity, args["provider"].(string), args["providerAccountId"].(string)), true
+	case "Query.adapterUserByEmail":
+		if e.ComplexityRoot.Query.AdapterUserByEmail == nil {
+			break
+		}
+
+		args, err := ec.field_Query_adapterUserByEmail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AdapterUserByEmail(childComplexity, args["email"].(string)), true
 	case "Query.auditLog":
 		if e.ComplexityRoot.Query.AuditLog == nil {
 			break
@@ -2944,6 +3523,58 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UnlinkAccountPayload.UserErrors(childComplexity), true
 
+	case "UnlinkAdapterAccountPayload.account":
+		if e.ComplexityRoot.UnlinkAdapterAccountPayload.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnlinkAdapterAccountPayload.Account(childComplexity), true
+	case "UnlinkAdapterAccountPayload.userErrors":
+		if e.ComplexityRoot.UnlinkAdapterAccountPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnlinkAdapterAccountPayload.UserErrors(childComplexity), true
+
+	case "UpdateAdapterAuthenticatorPayload.authenticator":
+		if e.ComplexityRoot.UpdateAdapterAuthenticatorPayload.Authenticator == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAdapterAuthenticatorPayload.Authenticator(childComplexity), true
+	case "UpdateAdapterAuthenticatorPayload.userErrors":
+		if e.ComplexityRoot.UpdateAdapterAuthenticatorPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAdapterAuthenticatorPayload.UserErrors(childComplexity), true
+
+	case "UpdateAdapterSessionPayload.session":
+		if e.ComplexityRoot.UpdateAdapterSessionPayload.Session == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAdapterSessionPayload.Session(childComplexity), true
+	case "UpdateAdapterSessionPayload.userErrors":
+		if e.ComplexityRoot.UpdateAdapterSessionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAdapterSessionPayload.UserErrors(childComplexity), true
+
+	case "UpdateAdapterUserPayload.user":
+		if e.ComplexityRoot.UpdateAdapterUserPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAdapterUserPayload.User(childComplexity), true
+	case "UpdateAdapterUserPayload.userErrors":
+		if e.ComplexityRoot.UpdateAdapterUserPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAdapterUserPayload.UserErrors(childComplexity), true
+
 	case "UpdateCompanyPayload.company":
 		if e.ComplexityRoot.UpdateCompanyPayload.Company == nil {
 			break
@@ -3034,6 +3665,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UpdateUserPayload.UserErrors(childComplexity), true
+
+	case "UseAdapterVerificationTokenPayload.userErrors":
+		if e.ComplexityRoot.UseAdapterVerificationTokenPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UseAdapterVerificationTokenPayload.UserErrors(childComplexity), true
+	case "UseAdapterVerificationTokenPayload.verification":
+		if e.ComplexityRoot.UseAdapterVerificationTokenPayload.Verification == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UseAdapterVerificationTokenPayload.Verification(childComplexity), true
 
 	case "User.apiKeys":
 		if e.ComplexityRoot.User.APIKeys == nil {
@@ -3248,6 +3892,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCompanyOrder,
 		ec.unmarshalInputConversationFilter,
 		ec.unmarshalInputConversationOrder,
+		ec.unmarshalInputCreateAdapterAuthenticatorInput,
+		ec.unmarshalInputCreateAdapterSessionInput,
+		ec.unmarshalInputCreateAdapterUserInput,
+		ec.unmarshalInputCreateAdapterVerificationTokenInput,
 		ec.unmarshalInputCreateApiKeyInput,
 		ec.unmarshalInputCreateCompanyInput,
 		ec.unmarshalInputCreateConversationInput,
@@ -3257,6 +3905,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateThemeInput,
 		ec.unmarshalInputCreateUserInput,
 		ec.unmarshalInputDeactivateUserInput,
+		ec.unmarshalInputDeleteAdapterSessionInput,
+		ec.unmarshalInputDeleteAdapterUserInput,
 		ec.unmarshalInputDeleteCompanyInput,
 		ec.unmarshalInputDeleteConversationInput,
 		ec.unmarshalInputDeleteDocumentInput,
@@ -3269,6 +3919,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputEndSessionInput,
 		ec.unmarshalInputEndSessionsInput,
 		ec.unmarshalInputInviteUserInput,
+		ec.unmarshalInputLinkAdapterAccountInput,
 		ec.unmarshalInputProjectFilter,
 		ec.unmarshalInputProjectOrder,
 		ec.unmarshalInputReactivateUserInput,
@@ -3281,6 +3932,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputTimeRange,
 		ec.unmarshalInputTransferUserInput,
 		ec.unmarshalInputUnlinkAccountInput,
+		ec.unmarshalInputUnlinkAdapterAccountInput,
+		ec.unmarshalInputUpdateAdapterAuthenticatorInput,
+		ec.unmarshalInputUpdateAdapterSessionInput,
+		ec.unmarshalInputUpdateAdapterUserInput,
 		ec.unmarshalInputUpdateCompanyInput,
 		ec.unmarshalInputUpdateConversationInput,
 		ec.unmarshalInputUpdateDocumentInput,
@@ -3288,6 +3943,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputUpdateProjectInput,
 		ec.unmarshalInputUpdateThemeInput,
 		ec.unmarshalInputUpdateUserInput,
+		ec.unmarshalInputUseAdapterVerificationTokenInput,
 		ec.unmarshalInputUserFilter,
 		ec.unmarshalInputUserOrder,
 	)
@@ -3388,7 +4044,7 @@ Something that an API key may do, as a text:
 - ` + "`" + `audit:read` + "`" + `: read the audit log;
 - ` + "`" + `schema:read` + "`" + `: introspect the schema, read it at ` + "`" + `/schema.graphqls` + "`" + `, be told suggestions for misspelled names and open the
   playground where that is off for everyone else;
-- ` + "`" + `auth:adapter` + "`" + `: be the database of an Auth.js frontend.
+- ` + "`" + `auth:adapter` + "`" + `: be the database of an Auth.js frontend. Only a key can have it: a session, whoever's, is not enough.
 """
 scalar Scope
 
@@ -3634,6 +4290,34 @@ type Query {
     "The sort. Entries that are equal in it are sorted by id."
     orderBy: AuditOrder! = { field: CREATED_AT, direction: DESC }
   ): AuditConnection! @access(role: MANAGER, scope: "audit:read")
+
+  """
+  For an Auth.js frontend: a user by id. As in all ` + "`" + `adapter` + "`" + ` fields, the users are those of the key's company, or of every
+  company where an ADMIN made the key, without ADMINs and deactivated users; and what is not there is null without an error.
+  """
+  adapterUser("The user's id." id: ID!): AdapterUser @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: a user by email address, whatever its case."
+  adapterUserByEmail("The whole address, of at most 254 characters." email: String!): AdapterUser @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: the user that an account at a provider is linked to."
+  adapterUserByAccount(
+    "The provider, as Auth.js calls it, such as ` + "`" + `google` + "`" + `; up to 100 characters."
+    provider: String!
+    "The account's id at the provider; up to 1,500 bytes."
+    providerAccountId: String!
+  ): AdapterUser @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: a link to an account at a provider."
+  adapterAccount(
+    "The provider, as Auth.js calls it, such as ` + "`" + `google` + "`" + `; up to 100 characters."
+    provider: String!
+    "The account's id at the provider; up to 1,500 bytes."
+    providerAccountId: String!
+  ): AdapterAccount @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: a session that is not over, and its user."
+  adapterSession("The session's token." sessionToken: String!): AdapterSession @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: a passkey by its credential id."
+  adapterAuthenticator("The credential's id; up to 1,500 bytes." credentialId: String!): AdapterAuthenticator @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: a user's passkeys, the oldest first; 50 at most. Those of a user who is not there are none."
+  adapterAuthenticators("The user's id." userId: ID!): [AdapterAuthenticator!]! @access(role: MANAGER, scope: "auth:adapter")
 }
 
 """
@@ -3772,6 +4456,46 @@ type Mutation {
   updateConversation("What to change." input: UpdateConversationInput!): UpdateConversationPayload! @access(role: MEMBER, scope: "conversations:write")
   "Deletes a conversation: an owner the own one, a MANAGER any of the company."
   deleteConversation("Which conversation." input: DeleteConversationInput!): DeleteConversationPayload! @access(role: MEMBER, scope: "conversations:write")
+
+  """
+  For an Auth.js frontend: creates a MEMBER of the key's company, without a password. A key that an ADMIN made is of no
+  company, and cannot do it: BAD_USER_INPUT. Invite the user first then.
+  """
+  createAdapterUser("The new user." input: CreateAdapterUserInput!): CreateAdapterUserPayload! @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: changes a user's profile, and whether the address is verified."
+  updateAdapterUser("What to change." input: UpdateAdapterUserInput!): UpdateAdapterUserPayload! @access(role: MANAGER, scope: "auth:adapter")
+  """
+  For an Auth.js frontend: deletes a user, with sessions, account links and passkeys. One who owns projects, documents or
+  conversations, or made the key, is CONFLICT.
+  """
+  deleteAdapterUser("Which user." input: DeleteAdapterUserInput!): DeleteAdapterUserPayload! @access(role: MANAGER, scope: "auth:adapter")
+  """
+  For an Auth.js frontend: links an account at a provider to a user, whose invitation ends. An account that is linked already
+  is CONFLICT. The provider's tokens are kept, and shown nowhere.
+  """
+  linkAdapterAccount("The account, and whose it is." input: LinkAdapterAccountInput!): LinkAdapterAccountPayload! @access(role: MANAGER, scope: "auth:adapter")
+  """
+  For an Auth.js frontend: removes the link to an account at a provider, and the passkey if it is one. The last one can be
+  removed too, unlike by ` + "`" + `unlinkAccount` + "`" + `: the frontend may sign its user in by mail.
+  """
+  unlinkAdapterAccount("Which account." input: UnlinkAdapterAccountInput!): UnlinkAdapterAccountPayload! @access(role: MANAGER, scope: "auth:adapter")
+  """
+  For an Auth.js frontend: starts a session of a user, by a token that the frontend has made. Sent as
+  ` + "`" + `Authorization: Bearer …` + "`" + ` the token is good for all of the API, as that of a ` + "`" + `signIn` + "`" + ` is.
+  """
+  createAdapterSession("The session." input: CreateAdapterSessionInput!): CreateAdapterSessionPayload! @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: changes when a session ends by itself. It stays with its user."
+  updateAdapterSession("What to change." input: UpdateAdapterSessionInput!): UpdateAdapterSessionPayload! @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: ends a session, as its user signs out."
+  deleteAdapterSession("Which session." input: DeleteAdapterSessionInput!): DeleteAdapterSessionPayload! @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: keeps the hash of a token that is mailed to whoever wants to sign in."
+  createAdapterVerificationToken("The token." input: CreateAdapterVerificationTokenInput!): CreateAdapterVerificationTokenPayload! @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: uses up a token that was mailed. Of those who use it at the same time, one succeeds."
+  useAdapterVerificationToken("The token." input: UseAdapterVerificationTokenInput!): UseAdapterVerificationTokenPayload! @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: keeps a user's new passkey (WebAuthn); 50 for each user at most, else CONFLICT."
+  createAdapterAuthenticator("The passkey, and whose it is." input: CreateAdapterAuthenticatorInput!): CreateAdapterAuthenticatorPayload! @access(role: MANAGER, scope: "auth:adapter")
+  "For an Auth.js frontend: notes how often a passkey was used."
+  updateAdapterAuthenticator("The passkey, and its count." input: UpdateAdapterAuthenticatorInput!): UpdateAdapterAuthenticatorPayload! @access(role: MANAGER, scope: "auth:adapter")
 }
 
 # Companies
@@ -4637,6 +5361,309 @@ type TransferUserPayload {
   user: User
   "What stayed in the old company with the new owner; null when there are errors."
   reassigned: Reassigned
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+# The database of an Auth.js frontend: examples/authjs-adapter has the adapter that uses it.
+
+"A user as an Auth.js frontend sees one."
+type AdapterUser {
+  "The user's id."
+  id: ID!
+  "The user's name."
+  name: String!
+  "The email address, unique whatever its case."
+  email: String!
+  "When the email address was verified; null while it is not."
+  emailVerifiedAt: Time
+  "The URL of a picture; null for none."
+  image: String
+}
+
+"A link to an account at a provider, as an Auth.js frontend sees one: without the provider's tokens."
+type AdapterAccount {
+  "Whose account it is."
+  userId: ID!
+  "The kind of account, as Auth.js calls it: ` + "`" + `oauth` + "`" + `, ` + "`" + `oidc` + "`" + `, ` + "`" + `email` + "`" + ` or ` + "`" + `webauthn` + "`" + `."
+  type: String!
+  "The provider, as Auth.js calls it, such as ` + "`" + `google` + "`" + `."
+  provider: String!
+  "The account's id at the provider."
+  providerAccountId: String!
+  "What the provider lets us do, in its own words; null where it did not say."
+  scope: String
+  "When the provider's access ends by itself; null where it did not say."
+  expiresAt: Time
+}
+
+"A session that is not over, as an Auth.js frontend sees one: without the token, which the frontend has."
+type AdapterSession {
+  "When the session ends by itself."
+  expiresAt: Time!
+  "Who is signed in."
+  user: AdapterUser!
+}
+
+"What a token was mailed for."
+type AdapterVerification {
+  "The email address, or what else the frontend knows the user by."
+  identifier: String!
+  "Until when the token can be used."
+  expiresAt: Time!
+}
+
+"A passkey, as an Auth.js frontend sees one (WebAuthn)."
+type AdapterAuthenticator {
+  "Whose passkey it is."
+  userId: ID!
+  "The id by which the account is linked."
+  providerAccountId: String!
+  "The credential's id, in base64."
+  credentialId: String!
+  "The credential's public key, in base64."
+  credentialPublicKey: String!
+  "How often it was used, as the device counts; 0 where it does not."
+  counter: BigInt!
+  "` + "`" + `singleDevice` + "`" + ` or ` + "`" + `multiDevice` + "`" + `."
+  credentialDeviceType: String!
+  "Whether the device has kept it elsewhere too."
+  credentialBackedUp: Boolean!
+  "How the device is reached, with commas between, such as ` + "`" + `usb,nfc` + "`" + `; null where it did not say."
+  transports: String
+}
+
+"A new user."
+input CreateAdapterUserInput {
+  "Up to 200 characters. Absent, null or empty: what stands before the @ of the address."
+  name: String
+  "An email address that no other user has, of at most 254 characters."
+  email: String!
+  "When the email address was verified; null or absent while it is not."
+  emailVerifiedAt: Time
+  "The http or https URL of a picture."
+  image: String
+}
+
+"The new user, or why there is none."
+type CreateAdapterUserPayload {
+  "The new user; null when there are errors."
+  user: AdapterUser
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Changes of a user. What is absent stays; so does a null name or email."
+input UpdateAdapterUserInput {
+  "Which user."
+  id: ID!
+  "1 to 200 characters."
+  name: String
+  "An email address that no other user has. A changed one is not verified, unless ` + "`" + `emailVerifiedAt` + "`" + ` says so."
+  email: String
+  "When the email address was verified; null: it is not."
+  emailVerifiedAt: Time
+  "The http or https URL of a picture; null removes it."
+  image: String
+}
+
+"The changed user, or why nothing changed."
+type UpdateAdapterUserPayload {
+  "The user; null when there are errors."
+  user: AdapterUser
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"A user to delete."
+input DeleteAdapterUserInput {
+  "Which user."
+  id: ID!
+}
+
+"Which user is gone, or why not."
+type DeleteAdapterUserPayload {
+  "The deleted user; null when there was none, or when there are errors."
+  user: AdapterUser
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"An account at a provider, and whose it is."
+input LinkAdapterAccountInput {
+  "The user."
+  userId: ID!
+  "The kind of account, as Auth.js calls it: ` + "`" + `oauth` + "`" + `, ` + "`" + `oidc` + "`" + `, ` + "`" + `email` + "`" + ` or ` + "`" + `webauthn` + "`" + `."
+  type: String!
+  "The provider, as Auth.js calls it, such as ` + "`" + `google` + "`" + `; up to 100 characters."
+  provider: String!
+  "The account's id at the provider; up to 1,500 bytes."
+  providerAccountId: String!
+  "What the provider lets us do, in its own words; up to 2,000 characters."
+  scope: String
+  "When the provider's access ends by itself."
+  expiresAt: Time
+  "A token of the provider; up to 16,384 characters."
+  refreshToken: String
+  "A token of the provider; up to 16,384 characters."
+  accessToken: String
+  "A token of the provider; up to 16,384 characters."
+  idToken: String
+  "The kind of the access token, such as ` + "`" + `bearer` + "`" + `; up to 100 characters."
+  tokenType: String
+  "The provider's state of the session; up to 2,000 characters."
+  sessionState: String
+}
+
+"The linked account, or why there is none."
+type LinkAdapterAccountPayload {
+  "The account; null when there are errors."
+  account: AdapterAccount
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"An account at a provider to unlink."
+input UnlinkAdapterAccountInput {
+  "The provider, as Auth.js calls it, such as ` + "`" + `google` + "`" + `; up to 100 characters."
+  provider: String!
+  "The account's id at the provider; up to 1,500 bytes."
+  providerAccountId: String!
+}
+
+"Which account is unlinked, or why not."
+type UnlinkAdapterAccountPayload {
+  "The account; null when none was linked, or when there are errors."
+  account: AdapterAccount
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"A new session."
+input CreateAdapterSessionInput {
+  """
+  A token that nobody can guess, 32 to 512 characters of ` + "`" + `A` + "`" + ` to ` + "`" + `Z` + "`" + `, ` + "`" + `a` + "`" + ` to ` + "`" + `z` + "`" + `, ` + "`" + `0` + "`" + ` to ` + "`" + `9` + "`" + ` and ` + "`" + `-_~+/=` + "`" + `, which does not begin
+  with ` + "`" + `dossier_` + "`" + `. A UUID of version 4 will do.
+  """
+  sessionToken: String!
+  "Whose session it is."
+  userId: ID!
+  "When the session ends by itself: in the future, and at most 400 days from now."
+  expiresAt: Time!
+}
+
+"The new session, or why there is none."
+type CreateAdapterSessionPayload {
+  "The session; null when there are errors."
+  session: AdapterSession
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"Changes of a session."
+input UpdateAdapterSessionInput {
+  "The session's token."
+  sessionToken: String!
+  "When the session ends by itself: in the future, and at most 400 days from now. Absent or null: as before."
+  expiresAt: Time
+}
+
+"The changed session, or why nothing changed."
+type UpdateAdapterSessionPayload {
+  "The session; null when there is none that is not over, or when there are errors."
+  session: AdapterSession
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"A session to end."
+input DeleteAdapterSessionInput {
+  "The session's token."
+  sessionToken: String!
+}
+
+"Which session is over, or why it is not."
+type DeleteAdapterSessionPayload {
+  "The session that was ended; null when there was none that was not over, or when there are errors."
+  session: AdapterSession
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"A token that is mailed."
+input CreateAdapterVerificationTokenInput {
+  "The email address, or what else the frontend knows the user by; 1 to 254 characters."
+  identifier: String!
+  "A token that nobody can guess, 32 to 512 characters. Auth.js gives the hash of what it mails."
+  token: String!
+  "Until when the token can be used: in the future, and at most 400 days from now."
+  expiresAt: Time!
+}
+
+"What was kept, or why nothing was."
+type CreateAdapterVerificationTokenPayload {
+  "What the token is good for; null when there are errors."
+  verification: AdapterVerification
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"A token that was mailed, to use up."
+input UseAdapterVerificationTokenInput {
+  "The email address, or what else the frontend knows the user by; up to 254 characters."
+  identifier: String!
+  "The token, as it was given to ` + "`" + `createAdapterVerificationToken` + "`" + `."
+  token: String!
+}
+
+"What the token was good for, or why it is not used up."
+type UseAdapterVerificationTokenPayload {
+  "What the token was good for; null when it is unknown, used or over, or when there are errors."
+  verification: AdapterVerification
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"A new passkey, and whose it is."
+input CreateAdapterAuthenticatorInput {
+  "The user."
+  userId: ID!
+  "The id by which the account is linked; up to 1,500 bytes."
+  providerAccountId: String!
+  "The credential's id, in base64; up to 1,500 bytes."
+  credentialId: String!
+  "The credential's public key, in base64; up to 4,096 characters."
+  credentialPublicKey: String!
+  "How often it was used, as the device counts."
+  counter: BigInt!
+  "` + "`" + `singleDevice` + "`" + ` or ` + "`" + `multiDevice` + "`" + `; up to 100 characters."
+  credentialDeviceType: String!
+  "Whether the device has kept it elsewhere too."
+  credentialBackedUp: Boolean!
+  "How the device is reached, with commas between, such as ` + "`" + `usb,nfc` + "`" + `; up to 200 characters."
+  transports: String
+}
+
+"The new passkey, or why there is none."
+type CreateAdapterAuthenticatorPayload {
+  "The passkey; null when there are errors."
+  authenticator: AdapterAuthenticator
+  "What is wrong with the input."
+  userErrors: [UserError!]!
+}
+
+"How often a passkey was used."
+input UpdateAdapterAuthenticatorInput {
+  "The credential's id; up to 1,500 bytes."
+  credentialId: String!
+  "How often it was used, as the device counts."
+  counter: BigInt!
+}
+
+"The changed passkey, or why nothing changed."
+type UpdateAdapterAuthenticatorPayload {
+  "The passkey; null when there are errors."
+  authenticator: AdapterAuthenticator
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -5638,6 +6665,82 @@ func (ec *executionContext) childFields_AccountEdge(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type AccountEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_AdapterAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userId":
+		return ec.fieldContext_AdapterAccount_userId(ctx, field)
+	case "type":
+		return ec.fieldContext_AdapterAccount_type(ctx, field)
+	case "provider":
+		return ec.fieldContext_AdapterAccount_provider(ctx, field)
+	case "providerAccountId":
+		return ec.fieldContext_AdapterAccount_providerAccountId(ctx, field)
+	case "scope":
+		return ec.fieldContext_AdapterAccount_scope(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AdapterAccount_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdapterAccount", field.Name)
+}
+
+func (ec *executionContext) childFields_AdapterAuthenticator(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userId":
+		return ec.fieldContext_AdapterAuthenticator_userId(ctx, field)
+	case "providerAccountId":
+		return ec.fieldContext_AdapterAuthenticator_providerAccountId(ctx, field)
+	case "credentialId":
+		return ec.fieldContext_AdapterAuthenticator_credentialId(ctx, field)
+	case "credentialPublicKey":
+		return ec.fieldContext_AdapterAuthenticator_credentialPublicKey(ctx, field)
+	case "counter":
+		return ec.fieldContext_AdapterAuthenticator_counter(ctx, field)
+	case "credentialDeviceType":
+		return ec.fieldContext_AdapterAuthenticator_credentialDeviceType(ctx, field)
+	case "credentialBackedUp":
+		return ec.fieldContext_AdapterAuthenticator_credentialBackedUp(ctx, field)
+	case "transports":
+		return ec.fieldContext_AdapterAuthenticator_transports(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdapterAuthenticator", field.Name)
+}
+
+func (ec *executionContext) childFields_AdapterSession(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "expiresAt":
+		return ec.fieldContext_AdapterSession_expiresAt(ctx, field)
+	case "user":
+		return ec.fieldContext_AdapterSession_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdapterSession", field.Name)
+}
+
+func (ec *executionContext) childFields_AdapterUser(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AdapterUser_id(ctx, field)
+	case "name":
+		return ec.fieldContext_AdapterUser_name(ctx, field)
+	case "email":
+		return ec.fieldContext_AdapterUser_email(ctx, field)
+	case "emailVerifiedAt":
+		return ec.fieldContext_AdapterUser_emailVerifiedAt(ctx, field)
+	case "image":
+		return ec.fieldContext_AdapterUser_image(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdapterUser", field.Name)
+}
+
+func (ec *executionContext) childFields_AdapterVerification(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "identifier":
+		return ec.fieldContext_AdapterVerification_identifier(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AdapterVerification_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdapterVerification", field.Name)
+}
+
 func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5868,6 +6971,46 @@ func (ec *executionContext) childFields_ConversationEdge(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type ConversationEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateAdapterAuthenticatorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "authenticator":
+		return ec.fieldContext_CreateAdapterAuthenticatorPayload_authenticator(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateAdapterAuthenticatorPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAdapterAuthenticatorPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateAdapterSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return ec.fieldContext_CreateAdapterSessionPayload_session(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateAdapterSessionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAdapterSessionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateAdapterUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_CreateAdapterUserPayload_user(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateAdapterUserPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAdapterUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateAdapterVerificationTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "verification":
+		return ec.fieldContext_CreateAdapterVerificationTokenPayload_verification(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateAdapterVerificationTokenPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAdapterVerificationTokenPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "apiKey":
@@ -5958,6 +7101,26 @@ func (ec *executionContext) childFields_DeactivateUserPayload(ctx context.Contex
 		return ec.fieldContext_DeactivateUserPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeactivateUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteAdapterSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return ec.fieldContext_DeleteAdapterSessionPayload_session(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteAdapterSessionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteAdapterSessionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteAdapterUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_DeleteAdapterUserPayload_user(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteAdapterUserPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteAdapterUserPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeleteCompanyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6152,6 +7315,16 @@ func (ec *executionContext) childFields_InviteUserPayload(ctx context.Context, f
 		return ec.fieldContext_InviteUserPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InviteUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_LinkAdapterAccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "account":
+		return ec.fieldContext_LinkAdapterAccountPayload_account(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_LinkAdapterAccountPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LinkAdapterAccountPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6434,6 +7607,46 @@ func (ec *executionContext) childFields_UnlinkAccountPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type UnlinkAccountPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UnlinkAdapterAccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "account":
+		return ec.fieldContext_UnlinkAdapterAccountPayload_account(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UnlinkAdapterAccountPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnlinkAdapterAccountPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateAdapterAuthenticatorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "authenticator":
+		return ec.fieldContext_UpdateAdapterAuthenticatorPayload_authenticator(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateAdapterAuthenticatorPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateAdapterAuthenticatorPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateAdapterSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return ec.fieldContext_UpdateAdapterSessionPayload_session(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateAdapterSessionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateAdapterSessionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateAdapterUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_UpdateAdapterUserPayload_user(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateAdapterUserPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateAdapterUserPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateCompanyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "company":
@@ -6502,6 +7715,16 @@ func (ec *executionContext) childFields_UpdateUserPayload(ctx context.Context, f
 		return ec.fieldContext_UpdateUserPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UseAdapterVerificationTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "verification":
+		return ec.fieldContext_UseAdapterVerificationTokenPayload_verification(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UseAdapterVerificationTokenPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UseAdapterVerificationTokenPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7094,6 +8317,62 @@ func (ec *executionContext) field_Mutation_changeUserRole_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createAdapterAuthenticator_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateAdapterAuthenticatorInput, error) {
+			return ec.unmarshalNCreateAdapterAuthenticatorInput2dossierᚋmodelᚐCreateAdapterAuthenticatorInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createAdapterSession_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateAdapterSessionInput, error) {
+			return ec.unmarshalNCreateAdapterSessionInput2dossierᚋmodelᚐCreateAdapterSessionInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createAdapterUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateAdapterUserInput, error) {
+			return ec.unmarshalNCreateAdapterUserInput2dossierᚋmodelᚐCreateAdapterUserInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createAdapterVerificationToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateAdapterVerificationTokenInput, error) {
+			return ec.unmarshalNCreateAdapterVerificationTokenInput2dossierᚋmodelᚐCreateAdapterVerificationTokenInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createApiKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7212,6 +8491,34 @@ func (ec *executionContext) field_Mutation_deactivateUser_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.DeactivateUserInput, error) {
 			return ec.unmarshalNDeactivateUserInput2dossierᚋmodelᚐDeactivateUserInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteAdapterSession_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteAdapterSessionInput, error) {
+			return ec.unmarshalNDeleteAdapterSessionInput2dossierᚋmodelᚐDeleteAdapterSessionInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteAdapterUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteAdapterUserInput, error) {
+			return ec.unmarshalNDeleteAdapterUserInput2dossierᚋmodelᚐDeleteAdapterUserInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7360,6 +8667,20 @@ func (ec *executionContext) field_Mutation_inviteUser_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_linkAdapterAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.LinkAdapterAccountInput, error) {
+			return ec.unmarshalNLinkAdapterAccountInput2dossierᚋmodelᚐLinkAdapterAccountInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_reactivateUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7458,6 +8779,62 @@ func (ec *executionContext) field_Mutation_unlinkAccount_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_unlinkAdapterAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UnlinkAdapterAccountInput, error) {
+			return ec.unmarshalNUnlinkAdapterAccountInput2dossierᚋmodelᚐUnlinkAdapterAccountInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateAdapterAuthenticator_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateAdapterAuthenticatorInput, error) {
+			return ec.unmarshalNUpdateAdapterAuthenticatorInput2dossierᚋmodelᚐUpdateAdapterAuthenticatorInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateAdapterSession_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateAdapterSessionInput, error) {
+			return ec.unmarshalNUpdateAdapterSessionInput2dossierᚋmodelᚐUpdateAdapterSessionInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateAdapterUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateAdapterUserInput, error) {
+			return ec.unmarshalNUpdateAdapterUserInput2dossierᚋmodelᚐUpdateAdapterUserInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_updateCompany_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7548,6 +8925,20 @@ func (ec *executionContext) field_Mutation_updateUser_args(ctx context.Context, 
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.UpdateUserInput, error) {
 			return ec.unmarshalNUpdateUserInput2dossierᚋmodelᚐUpdateUserInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_useAdapterVerificationToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UseAdapterVerificationTokenInput, error) {
+			return ec.unmarshalNUseAdapterVerificationTokenInput2dossierᚋmodelᚐUseAdapterVerificationTokenInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7729,6 +9120,120 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["name"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_adapterAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "provider",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["provider"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "providerAccountId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["providerAccountId"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_adapterAuthenticator_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "credentialId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["credentialId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_adapterAuthenticators_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "userId",
+		func(ctx context.Context, v any) (model.GlobalID, error) {
+			return ec.unmarshalNID2dossierᚋmodelᚐGlobalID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["userId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_adapterSession_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sessionToken",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sessionToken"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_adapterUserByAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "provider",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["provider"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "providerAccountId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["providerAccountId"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_adapterUserByEmail_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "email",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["email"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_adapterUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (model.GlobalID, error) {
+			return ec.unmarshalNID2dossierᚋmodelᚐGlobalID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -9207,6 +10712,544 @@ func (ec *executionContext) fieldContext_AccountEdge_node(_ context.Context, fie
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AdapterAccount_userId(ctx context.Context, field graphql.CollectedField, obj *model.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAccount_userId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.UserID) graphql.Marshaler {
+			return ec.marshalNID2dossierᚋmodelᚐUserID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAccount_userId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAccount", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAccount_type(ctx context.Context, field graphql.CollectedField, obj *model.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAccount_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAccount_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAccount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAccount_provider(ctx context.Context, field graphql.CollectedField, obj *model.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAccount_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAccount_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAccount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAccount_providerAccountId(ctx context.Context, field graphql.CollectedField, obj *model.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAccount_providerAccountId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProviderAccountID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAccount_providerAccountId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAccount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAccount_scope(ctx context.Context, field graphql.CollectedField, obj *model.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAccount_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scope, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAccount_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAccount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAccount_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAccount_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAccount_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAccount", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAuthenticator_userId(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAuthenticator_userId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.UserID) graphql.Marshaler {
+			return ec.marshalNID2dossierᚋmodelᚐUserID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAuthenticator_userId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAuthenticator", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAuthenticator_providerAccountId(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAuthenticator_providerAccountId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProviderAccountID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAuthenticator_providerAccountId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAuthenticator", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAuthenticator_credentialId(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAuthenticator_credentialId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CredentialID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAuthenticator_credentialId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAuthenticator", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAuthenticator_credentialPublicKey(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAuthenticator_credentialPublicKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CredentialPublicKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAuthenticator_credentialPublicKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAuthenticator", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAuthenticator_counter(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAuthenticator_counter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Counter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNBigInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAuthenticator_counter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAuthenticator", field, false, false, errors.New("field of type BigInt does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAuthenticator_credentialDeviceType(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAuthenticator_credentialDeviceType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CredentialDeviceType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAuthenticator_credentialDeviceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAuthenticator", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAuthenticator_credentialBackedUp(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAuthenticator_credentialBackedUp(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CredentialBackedUp, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAuthenticator_credentialBackedUp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAuthenticator", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterAuthenticator_transports(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterAuthenticator_transports(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Transports, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterAuthenticator_transports(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterAuthenticator", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterSession_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSession) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterSession_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterSession_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterSession", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterSession_user(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSession) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterSession_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.User) graphql.Marshaler {
+			return ec.marshalNAdapterUser2ᚖdossierᚋmodelᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterSession_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdapterSession",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterUser(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AdapterUser_id(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterUser_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.UserID) graphql.Marshaler {
+			return ec.marshalNID2dossierᚋmodelᚐUserID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterUser_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterUser", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterUser_name(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterUser_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterUser_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterUser", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterUser_email(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterUser_email(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Email, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterUser_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterUser", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterUser_emailVerifiedAt(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterUser_emailVerifiedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmailVerifiedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterUser_emailVerifiedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterUser", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterUser_image(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterUser_image(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Image, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterUser_image(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterUser", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterVerification_identifier(ctx context.Context, field graphql.CollectedField, obj *model.VerificationToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterVerification_identifier(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Identifier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterVerification_identifier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterVerification", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AdapterVerification_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.VerificationToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdapterVerification_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdapterVerification_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AdapterVerification", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _ApiKey_id(ctx context.Context, field graphql.CollectedField, obj *model.APIKey) (ret graphql.Marshaler) {
@@ -11263,6 +13306,262 @@ func (ec *executionContext) fieldContext_ConversationEdge_node(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _CreateAdapterAuthenticatorPayload_authenticator(ctx context.Context, field graphql.CollectedField, obj *model.AdapterAuthenticatorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAdapterAuthenticatorPayload_authenticator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Authenticator, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Authenticator) graphql.Marshaler {
+			return ec.marshalOAdapterAuthenticator2ᚖdossierᚋmodelᚐAuthenticator(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAdapterAuthenticatorPayload_authenticator(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAdapterAuthenticatorPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterAuthenticator(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAdapterAuthenticatorPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterAuthenticatorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAdapterAuthenticatorPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAdapterAuthenticatorPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAdapterAuthenticatorPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAdapterSessionPayload_session(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAdapterSessionPayload_session(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Session, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterSession) graphql.Marshaler {
+			return ec.marshalOAdapterSession2ᚖdossierᚋmodelᚐAdapterSession(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAdapterSessionPayload_session(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAdapterSessionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterSession(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAdapterSessionPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAdapterSessionPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAdapterSessionPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAdapterSessionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAdapterUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.AdapterUserPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAdapterUserPayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.User) graphql.Marshaler {
+			return ec.marshalOAdapterUser2ᚖdossierᚋmodelᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAdapterUserPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAdapterUserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterUser(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAdapterUserPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterUserPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAdapterUserPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAdapterUserPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAdapterUserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAdapterVerificationTokenPayload_verification(ctx context.Context, field graphql.CollectedField, obj *model.AdapterVerificationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAdapterVerificationTokenPayload_verification(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Verification, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.VerificationToken) graphql.Marshaler {
+			return ec.marshalOAdapterVerification2ᚖdossierᚋmodelᚐVerificationToken(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAdapterVerificationTokenPayload_verification(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAdapterVerificationTokenPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterVerification(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAdapterVerificationTokenPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterVerificationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAdapterVerificationTokenPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAdapterVerificationTokenPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAdapterVerificationTokenPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CreateApiKeyPayload_apiKey(ctx context.Context, field graphql.CollectedField, obj *model.CreateAPIKeyPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11852,6 +14151,134 @@ func (ec *executionContext) _DeactivateUserPayload_userErrors(ctx context.Contex
 func (ec *executionContext) fieldContext_DeactivateUserPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeactivateUserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteAdapterSessionPayload_session(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteAdapterSessionPayload_session(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Session, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterSession) graphql.Marshaler {
+			return ec.marshalOAdapterSession2ᚖdossierᚋmodelᚐAdapterSession(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteAdapterSessionPayload_session(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteAdapterSessionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterSession(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteAdapterSessionPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteAdapterSessionPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteAdapterSessionPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteAdapterSessionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteAdapterUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.AdapterUserPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteAdapterUserPayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.User) graphql.Marshaler {
+			return ec.marshalOAdapterUser2ᚖdossierᚋmodelᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteAdapterUserPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteAdapterUserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterUser(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteAdapterUserPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterUserPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteAdapterUserPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteAdapterUserPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteAdapterUserPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -13267,6 +15694,70 @@ func (ec *executionContext) _InviteUserPayload_userErrors(ctx context.Context, f
 func (ec *executionContext) fieldContext_InviteUserPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "InviteUserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LinkAdapterAccountPayload_account(ctx context.Context, field graphql.CollectedField, obj *model.AdapterAccountPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkAdapterAccountPayload_account(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Account, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Account) graphql.Marshaler {
+			return ec.marshalOAdapterAccount2ᚖdossierᚋmodelᚐAccount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LinkAdapterAccountPayload_account(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LinkAdapterAccountPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterAccount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LinkAdapterAccountPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterAccountPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkAdapterAccountPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LinkAdapterAccountPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LinkAdapterAccountPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -15859,6 +18350,870 @@ func (ec *executionContext) fieldContext_Mutation_deleteConversation(ctx context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createAdapterUser(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createAdapterUser(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateAdapterUser(ctx, fc.Args["input"].(model.CreateAdapterUserInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterUserPayload) graphql.Marshaler {
+			return ec.marshalNCreateAdapterUserPayload2ᚖdossierᚋmodelᚐAdapterUserPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createAdapterUser(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateAdapterUserPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createAdapterUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateAdapterUser(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateAdapterUser(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateAdapterUser(ctx, fc.Args["input"].(model.UpdateAdapterUserInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterUserPayload) graphql.Marshaler {
+			return ec.marshalNUpdateAdapterUserPayload2ᚖdossierᚋmodelᚐAdapterUserPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateAdapterUser(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateAdapterUserPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateAdapterUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteAdapterUser(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteAdapterUser(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteAdapterUser(ctx, fc.Args["input"].(model.DeleteAdapterUserInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterUserPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterUserPayload) graphql.Marshaler {
+			return ec.marshalNDeleteAdapterUserPayload2ᚖdossierᚋmodelᚐAdapterUserPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteAdapterUser(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteAdapterUserPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteAdapterUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_linkAdapterAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_linkAdapterAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().LinkAdapterAccount(ctx, fc.Args["input"].(model.LinkAdapterAccountInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterAccountPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterAccountPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterAccountPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterAccountPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterAccountPayload) graphql.Marshaler {
+			return ec.marshalNLinkAdapterAccountPayload2ᚖdossierᚋmodelᚐAdapterAccountPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_linkAdapterAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LinkAdapterAccountPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_linkAdapterAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_unlinkAdapterAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_unlinkAdapterAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UnlinkAdapterAccount(ctx, fc.Args["input"].(model.UnlinkAdapterAccountInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterAccountPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterAccountPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterAccountPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterAccountPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterAccountPayload) graphql.Marshaler {
+			return ec.marshalNUnlinkAdapterAccountPayload2ᚖdossierᚋmodelᚐAdapterAccountPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_unlinkAdapterAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UnlinkAdapterAccountPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_unlinkAdapterAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createAdapterSession(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createAdapterSession(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateAdapterSession(ctx, fc.Args["input"].(model.CreateAdapterSessionInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterSessionPayload) graphql.Marshaler {
+			return ec.marshalNCreateAdapterSessionPayload2ᚖdossierᚋmodelᚐAdapterSessionPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createAdapterSession(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateAdapterSessionPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createAdapterSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateAdapterSession(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateAdapterSession(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateAdapterSession(ctx, fc.Args["input"].(model.UpdateAdapterSessionInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterSessionPayload) graphql.Marshaler {
+			return ec.marshalNUpdateAdapterSessionPayload2ᚖdossierᚋmodelᚐAdapterSessionPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateAdapterSession(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateAdapterSessionPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateAdapterSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteAdapterSession(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteAdapterSession(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteAdapterSession(ctx, fc.Args["input"].(model.DeleteAdapterSessionInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterSessionPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterSessionPayload) graphql.Marshaler {
+			return ec.marshalNDeleteAdapterSessionPayload2ᚖdossierᚋmodelᚐAdapterSessionPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteAdapterSession(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteAdapterSessionPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteAdapterSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createAdapterVerificationToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createAdapterVerificationToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateAdapterVerificationToken(ctx, fc.Args["input"].(model.CreateAdapterVerificationTokenInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterVerificationPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterVerificationPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterVerificationPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterVerificationPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterVerificationPayload) graphql.Marshaler {
+			return ec.marshalNCreateAdapterVerificationTokenPayload2ᚖdossierᚋmodelᚐAdapterVerificationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createAdapterVerificationToken(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateAdapterVerificationTokenPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createAdapterVerificationToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_useAdapterVerificationToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_useAdapterVerificationToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UseAdapterVerificationToken(ctx, fc.Args["input"].(model.UseAdapterVerificationTokenInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterVerificationPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterVerificationPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterVerificationPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterVerificationPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterVerificationPayload) graphql.Marshaler {
+			return ec.marshalNUseAdapterVerificationTokenPayload2ᚖdossierᚋmodelᚐAdapterVerificationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_useAdapterVerificationToken(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UseAdapterVerificationTokenPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_useAdapterVerificationToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createAdapterAuthenticator(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createAdapterAuthenticator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateAdapterAuthenticator(ctx, fc.Args["input"].(model.CreateAdapterAuthenticatorInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterAuthenticatorPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterAuthenticatorPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterAuthenticatorPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterAuthenticatorPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterAuthenticatorPayload) graphql.Marshaler {
+			return ec.marshalNCreateAdapterAuthenticatorPayload2ᚖdossierᚋmodelᚐAdapterAuthenticatorPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createAdapterAuthenticator(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateAdapterAuthenticatorPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createAdapterAuthenticator_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateAdapterAuthenticator(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateAdapterAuthenticator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateAdapterAuthenticator(ctx, fc.Args["input"].(model.UpdateAdapterAuthenticatorInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterAuthenticatorPayload
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterAuthenticatorPayload
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterAuthenticatorPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterAuthenticatorPayload
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterAuthenticatorPayload) graphql.Marshaler {
+			return ec.marshalNUpdateAdapterAuthenticatorPayload2ᚖdossierᚋmodelᚐAdapterAuthenticatorPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateAdapterAuthenticator(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateAdapterAuthenticatorPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateAdapterAuthenticator_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *model.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17896,6 +21251,510 @@ func (ec *executionContext) fieldContext_Query_auditLog(ctx context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_adapterUser(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_adapterUser(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AdapterUser(ctx, fc.Args["id"].(model.GlobalID))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.User
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.User) graphql.Marshaler {
+			return ec.marshalOAdapterUser2ᚖdossierᚋmodelᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_adapterUser(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterUser(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_adapterUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_adapterUserByEmail(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_adapterUserByEmail(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AdapterUserByEmail(ctx, fc.Args["email"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.User
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.User) graphql.Marshaler {
+			return ec.marshalOAdapterUser2ᚖdossierᚋmodelᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_adapterUserByEmail(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterUser(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_adapterUserByEmail_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_adapterUserByAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_adapterUserByAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AdapterUserByAccount(ctx, fc.Args["provider"].(string), fc.Args["providerAccountId"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.User
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.User
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.User) graphql.Marshaler {
+			return ec.marshalOAdapterUser2ᚖdossierᚋmodelᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_adapterUserByAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterUser(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_adapterUserByAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_adapterAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_adapterAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AdapterAccount(ctx, fc.Args["provider"].(string), fc.Args["providerAccountId"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.Account
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.Account
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Account
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.Account
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Account) graphql.Marshaler {
+			return ec.marshalOAdapterAccount2ᚖdossierᚋmodelᚐAccount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_adapterAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterAccount(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_adapterAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_adapterSession(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_adapterSession(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AdapterSession(ctx, fc.Args["sessionToken"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.AdapterSession
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.AdapterSession
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.AdapterSession
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.AdapterSession
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterSession) graphql.Marshaler {
+			return ec.marshalOAdapterSession2ᚖdossierᚋmodelᚐAdapterSession(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_adapterSession(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterSession(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_adapterSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_adapterAuthenticator(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_adapterAuthenticator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AdapterAuthenticator(ctx, fc.Args["credentialId"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal *model.Authenticator
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal *model.Authenticator
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *model.Authenticator
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *model.Authenticator
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Authenticator) graphql.Marshaler {
+			return ec.marshalOAdapterAuthenticator2ᚖdossierᚋmodelᚐAuthenticator(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_adapterAuthenticator(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterAuthenticator(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_adapterAuthenticator_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_adapterAuthenticators(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_adapterAuthenticators(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AdapterAuthenticators(ctx, fc.Args["userId"].(model.GlobalID))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MANAGER")
+				if err != nil {
+					var zeroVal []*model.Authenticator
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "auth:adapter")
+				if err != nil {
+					var zeroVal []*model.Authenticator
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal []*model.Authenticator
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal []*model.Authenticator
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Authenticator) graphql.Marshaler {
+			return ec.marshalNAdapterAuthenticator2ᚕᚖdossierᚋmodelᚐAuthenticatorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_adapterAuthenticators(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterAuthenticator(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_adapterAuthenticators_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19559,6 +23418,262 @@ func (ec *executionContext) fieldContext_UnlinkAccountPayload_userErrors(_ conte
 	return fc, nil
 }
 
+func (ec *executionContext) _UnlinkAdapterAccountPayload_account(ctx context.Context, field graphql.CollectedField, obj *model.AdapterAccountPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnlinkAdapterAccountPayload_account(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Account, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Account) graphql.Marshaler {
+			return ec.marshalOAdapterAccount2ᚖdossierᚋmodelᚐAccount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UnlinkAdapterAccountPayload_account(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnlinkAdapterAccountPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterAccount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UnlinkAdapterAccountPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterAccountPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnlinkAdapterAccountPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnlinkAdapterAccountPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnlinkAdapterAccountPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateAdapterAuthenticatorPayload_authenticator(ctx context.Context, field graphql.CollectedField, obj *model.AdapterAuthenticatorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAdapterAuthenticatorPayload_authenticator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Authenticator, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Authenticator) graphql.Marshaler {
+			return ec.marshalOAdapterAuthenticator2ᚖdossierᚋmodelᚐAuthenticator(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAdapterAuthenticatorPayload_authenticator(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateAdapterAuthenticatorPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterAuthenticator(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateAdapterAuthenticatorPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterAuthenticatorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAdapterAuthenticatorPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAdapterAuthenticatorPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateAdapterAuthenticatorPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateAdapterSessionPayload_session(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAdapterSessionPayload_session(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Session, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AdapterSession) graphql.Marshaler {
+			return ec.marshalOAdapterSession2ᚖdossierᚋmodelᚐAdapterSession(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAdapterSessionPayload_session(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateAdapterSessionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterSession(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateAdapterSessionPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAdapterSessionPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAdapterSessionPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateAdapterSessionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateAdapterUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.AdapterUserPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAdapterUserPayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.User) graphql.Marshaler {
+			return ec.marshalOAdapterUser2ᚖdossierᚋmodelᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAdapterUserPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateAdapterUserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterUser(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateAdapterUserPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterUserPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAdapterUserPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAdapterUserPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateAdapterUserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UpdateCompanyPayload_company(ctx context.Context, field graphql.CollectedField, obj *model.CompanyPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19997,6 +24112,70 @@ func (ec *executionContext) _UpdateUserPayload_userErrors(ctx context.Context, f
 func (ec *executionContext) fieldContext_UpdateUserPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "UpdateUserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UseAdapterVerificationTokenPayload_verification(ctx context.Context, field graphql.CollectedField, obj *model.AdapterVerificationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UseAdapterVerificationTokenPayload_verification(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Verification, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.VerificationToken) graphql.Marshaler {
+			return ec.marshalOAdapterVerification2ᚖdossierᚋmodelᚐVerificationToken(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UseAdapterVerificationTokenPayload_verification(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UseAdapterVerificationTokenPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AdapterVerification(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UseAdapterVerificationTokenPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AdapterVerificationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UseAdapterVerificationTokenPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕdossierᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UseAdapterVerificationTokenPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UseAdapterVerificationTokenPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -22274,6 +26453,224 @@ func (ec *executionContext) unmarshalInputConversationOrder(ctx context.Context,
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCreateAdapterAuthenticatorInput(ctx context.Context, obj any) (model.CreateAdapterAuthenticatorInput, error) {
+	var it model.CreateAdapterAuthenticatorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"userId", "providerAccountId", "credentialId", "credentialPublicKey", "counter", "credentialDeviceType", "credentialBackedUp", "transports"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2dossierᚋmodelᚐUserID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "providerAccountId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("providerAccountId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProviderAccountID = data
+		case "credentialId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credentialId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CredentialID = data
+		case "credentialPublicKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credentialPublicKey"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CredentialPublicKey = data
+		case "counter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("counter"))
+			data, err := ec.unmarshalNBigInt2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Counter = data
+		case "credentialDeviceType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credentialDeviceType"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CredentialDeviceType = data
+		case "credentialBackedUp":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credentialBackedUp"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CredentialBackedUp = data
+		case "transports":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transports"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Transports = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateAdapterSessionInput(ctx context.Context, obj any) (model.CreateAdapterSessionInput, error) {
+	var it model.CreateAdapterSessionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"sessionToken", "userId", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "sessionToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sessionToken"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SessionToken = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2dossierᚋmodelᚐUserID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateAdapterUserInput(ctx context.Context, obj any) (model.CreateAdapterUserInput, error) {
+	var it model.CreateAdapterUserInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "email", "emailVerifiedAt", "image"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		case "emailVerifiedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailVerifiedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EmailVerifiedAt = data
+		case "image":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("image"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Image = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateAdapterVerificationTokenInput(ctx context.Context, obj any) (model.CreateAdapterVerificationTokenInput, error) {
+	var it model.CreateAdapterVerificationTokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"identifier", "token", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "identifier":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identifier"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Identifier = data
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCreateApiKeyInput(ctx context.Context, obj any) (model.CreateAPIKeyInput, error) {
 	var it model.CreateAPIKeyInput
 	if obj == nil {
@@ -22697,6 +27094,66 @@ func (ec *executionContext) unmarshalInputDeactivateUserInput(ctx context.Contex
 				return it, err
 			}
 			it.ExpectedVersion = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeleteAdapterSessionInput(ctx context.Context, obj any) (model.DeleteAdapterSessionInput, error) {
+	var it model.DeleteAdapterSessionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"sessionToken"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "sessionToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sessionToken"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SessionToken = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeleteAdapterUserInput(ctx context.Context, obj any) (model.DeleteAdapterUserInput, error) {
+	var it model.DeleteAdapterUserInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2dossierᚋmodelᚐUserID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -23242,6 +27699,106 @@ func (ec *executionContext) unmarshalInputInviteUserInput(ctx context.Context, o
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputLinkAdapterAccountInput(ctx context.Context, obj any) (model.LinkAdapterAccountInput, error) {
+	var it model.LinkAdapterAccountInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"userId", "type", "provider", "providerAccountId", "scope", "expiresAt", "refreshToken", "accessToken", "idToken", "tokenType", "sessionState"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2dossierᚋmodelᚐUserID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "provider":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("provider"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Provider = data
+		case "providerAccountId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("providerAccountId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProviderAccountID = data
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		case "refreshToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("refreshToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RefreshToken = data
+		case "accessToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accessToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AccessToken = data
+		case "idToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IDToken = data
+		case "tokenType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokenType"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TokenType = data
+		case "sessionState":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sessionState"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SessionState = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputProjectFilter(ctx context.Context, obj any) (model.ProjectFilter, error) {
 	var it model.ProjectFilter
 	if obj == nil {
@@ -23729,6 +28286,175 @@ func (ec *executionContext) unmarshalInputUnlinkAccountInput(ctx context.Context
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputUnlinkAdapterAccountInput(ctx context.Context, obj any) (model.UnlinkAdapterAccountInput, error) {
+	var it model.UnlinkAdapterAccountInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"provider", "providerAccountId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "provider":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("provider"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Provider = data
+		case "providerAccountId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("providerAccountId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProviderAccountID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateAdapterAuthenticatorInput(ctx context.Context, obj any) (model.UpdateAdapterAuthenticatorInput, error) {
+	var it model.UpdateAdapterAuthenticatorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"credentialId", "counter"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "credentialId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credentialId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CredentialID = data
+		case "counter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("counter"))
+			data, err := ec.unmarshalNBigInt2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Counter = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateAdapterSessionInput(ctx context.Context, obj any) (model.UpdateAdapterSessionInput, error) {
+	var it model.UpdateAdapterSessionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"sessionToken", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "sessionToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sessionToken"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SessionToken = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateAdapterUserInput(ctx context.Context, obj any) (model.UpdateAdapterUserInput, error) {
+	var it model.UpdateAdapterUserInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "name", "email", "emailVerifiedAt", "image"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2dossierᚋmodelᚐUserID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		case "emailVerifiedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailVerifiedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EmailVerifiedAt = graphql.OmittableOf(data)
+		case "image":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("image"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Image = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputUpdateCompanyInput(ctx context.Context, obj any) (model.UpdateCompanyInput, error) {
 	var it model.UpdateCompanyInput
 	if obj == nil {
@@ -24116,6 +28842,43 @@ func (ec *executionContext) unmarshalInputUpdateUserInput(ctx context.Context, o
 				return it, err
 			}
 			it.Image = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUseAdapterVerificationTokenInput(ctx context.Context, obj any) (model.UseAdapterVerificationTokenInput, error) {
+	var it model.UseAdapterVerificationTokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"identifier", "token"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "identifier":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identifier"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Identifier = data
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
 		}
 	}
 	return it, nil
@@ -24551,6 +29314,286 @@ func (ec *executionContext) _AccountEdge(ctx context.Context, sel ast.SelectionS
 			}
 		case "node":
 			out.Values[i] = ec._AccountEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var adapterAccountImplementors = []string{"AdapterAccount"}
+
+func (ec *executionContext) _AdapterAccount(ctx context.Context, sel ast.SelectionSet, obj *model.Account) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, adapterAccountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AdapterAccount")
+		case "userId":
+			out.Values[i] = ec._AdapterAccount_userId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "type":
+			out.Values[i] = ec._AdapterAccount_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "provider":
+			out.Values[i] = ec._AdapterAccount_provider(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "providerAccountId":
+			out.Values[i] = ec._AdapterAccount_providerAccountId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "scope":
+			out.Values[i] = ec._AdapterAccount_scope(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._AdapterAccount_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var adapterAuthenticatorImplementors = []string{"AdapterAuthenticator"}
+
+func (ec *executionContext) _AdapterAuthenticator(ctx context.Context, sel ast.SelectionSet, obj *model.Authenticator) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, adapterAuthenticatorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AdapterAuthenticator")
+		case "userId":
+			out.Values[i] = ec._AdapterAuthenticator_userId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "providerAccountId":
+			out.Values[i] = ec._AdapterAuthenticator_providerAccountId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "credentialId":
+			out.Values[i] = ec._AdapterAuthenticator_credentialId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "credentialPublicKey":
+			out.Values[i] = ec._AdapterAuthenticator_credentialPublicKey(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "counter":
+			out.Values[i] = ec._AdapterAuthenticator_counter(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "credentialDeviceType":
+			out.Values[i] = ec._AdapterAuthenticator_credentialDeviceType(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "credentialBackedUp":
+			out.Values[i] = ec._AdapterAuthenticator_credentialBackedUp(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "transports":
+			out.Values[i] = ec._AdapterAuthenticator_transports(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var adapterSessionImplementors = []string{"AdapterSession"}
+
+func (ec *executionContext) _AdapterSession(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterSession) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, adapterSessionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AdapterSession")
+		case "expiresAt":
+			out.Values[i] = ec._AdapterSession_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "user":
+			out.Values[i] = ec._AdapterSession_user(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var adapterUserImplementors = []string{"AdapterUser"}
+
+func (ec *executionContext) _AdapterUser(ctx context.Context, sel ast.SelectionSet, obj *model.User) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, adapterUserImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AdapterUser")
+		case "id":
+			out.Values[i] = ec._AdapterUser_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._AdapterUser_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "email":
+			out.Values[i] = ec._AdapterUser_email(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "emailVerifiedAt":
+			out.Values[i] = ec._AdapterUser_emailVerifiedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "image":
+			out.Values[i] = ec._AdapterUser_image(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var adapterVerificationImplementors = []string{"AdapterVerification"}
+
+func (ec *executionContext) _AdapterVerification(ctx context.Context, sel ast.SelectionSet, obj *model.VerificationToken) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, adapterVerificationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AdapterVerification")
+		case "identifier":
+			out.Values[i] = ec._AdapterVerification_identifier(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._AdapterVerification_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -26095,6 +31138,178 @@ func (ec *executionContext) _ConversationEdge(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var createAdapterAuthenticatorPayloadImplementors = []string{"CreateAdapterAuthenticatorPayload"}
+
+func (ec *executionContext) _CreateAdapterAuthenticatorPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterAuthenticatorPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createAdapterAuthenticatorPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateAdapterAuthenticatorPayload")
+		case "authenticator":
+			out.Values[i] = ec._CreateAdapterAuthenticatorPayload_authenticator(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreateAdapterAuthenticatorPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createAdapterSessionPayloadImplementors = []string{"CreateAdapterSessionPayload"}
+
+func (ec *executionContext) _CreateAdapterSessionPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterSessionPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createAdapterSessionPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateAdapterSessionPayload")
+		case "session":
+			out.Values[i] = ec._CreateAdapterSessionPayload_session(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreateAdapterSessionPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createAdapterUserPayloadImplementors = []string{"CreateAdapterUserPayload"}
+
+func (ec *executionContext) _CreateAdapterUserPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterUserPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createAdapterUserPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateAdapterUserPayload")
+		case "user":
+			out.Values[i] = ec._CreateAdapterUserPayload_user(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreateAdapterUserPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createAdapterVerificationTokenPayloadImplementors = []string{"CreateAdapterVerificationTokenPayload"}
+
+func (ec *executionContext) _CreateAdapterVerificationTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterVerificationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createAdapterVerificationTokenPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateAdapterVerificationTokenPayload")
+		case "verification":
+			out.Values[i] = ec._CreateAdapterVerificationTokenPayload_verification(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreateAdapterVerificationTokenPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var createApiKeyPayloadImplementors = []string{"CreateApiKeyPayload"}
 
 func (ec *executionContext) _CreateApiKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateAPIKeyPayload) graphql.Marshaler {
@@ -26463,6 +31678,92 @@ func (ec *executionContext) _DeactivateUserPayload(ctx context.Context, sel ast.
 			}
 		case "userErrors":
 			out.Values[i] = ec._DeactivateUserPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteAdapterSessionPayloadImplementors = []string{"DeleteAdapterSessionPayload"}
+
+func (ec *executionContext) _DeleteAdapterSessionPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterSessionPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteAdapterSessionPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteAdapterSessionPayload")
+		case "session":
+			out.Values[i] = ec._DeleteAdapterSessionPayload_session(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._DeleteAdapterSessionPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteAdapterUserPayloadImplementors = []string{"DeleteAdapterUserPayload"}
+
+func (ec *executionContext) _DeleteAdapterUserPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterUserPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteAdapterUserPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteAdapterUserPayload")
+		case "user":
+			out.Values[i] = ec._DeleteAdapterUserPayload_user(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._DeleteAdapterUserPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -27407,6 +32708,49 @@ func (ec *executionContext) _InviteUserPayload(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var linkAdapterAccountPayloadImplementors = []string{"LinkAdapterAccountPayload"}
+
+func (ec *executionContext) _LinkAdapterAccountPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterAccountPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, linkAdapterAccountPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LinkAdapterAccountPayload")
+		case "account":
+			out.Values[i] = ec._LinkAdapterAccountPayload_account(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._LinkAdapterAccountPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var mutationImplementors = []string{"Mutation"}
 
 func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -27682,6 +33026,90 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "deleteConversation":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteConversation(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createAdapterUser":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createAdapterUser(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateAdapterUser":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateAdapterUser(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteAdapterUser":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteAdapterUser(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "linkAdapterAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_linkAdapterAccount(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unlinkAdapterAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_unlinkAdapterAccount(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createAdapterSession":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createAdapterSession(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateAdapterSession":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateAdapterSession(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteAdapterSession":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteAdapterSession(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createAdapterVerificationToken":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createAdapterVerificationToken(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "useAdapterVerificationToken":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_useAdapterVerificationToken(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createAdapterAuthenticator":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createAdapterAuthenticator(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateAdapterAuthenticator":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateAdapterAuthenticator(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -28633,6 +34061,160 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_auditLog(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "adapterUser":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_adapterUser(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "adapterUserByEmail":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_adapterUserByEmail(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "adapterUserByAccount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_adapterUserByAccount(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "adapterAccount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_adapterAccount(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "adapterSession":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_adapterSession(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "adapterAuthenticator":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_adapterAuthenticator(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "adapterAuthenticators":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_adapterAuthenticators(ctx, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -29724,6 +35306,178 @@ func (ec *executionContext) _UnlinkAccountPayload(ctx context.Context, sel ast.S
 	return out
 }
 
+var unlinkAdapterAccountPayloadImplementors = []string{"UnlinkAdapterAccountPayload"}
+
+func (ec *executionContext) _UnlinkAdapterAccountPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterAccountPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unlinkAdapterAccountPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnlinkAdapterAccountPayload")
+		case "account":
+			out.Values[i] = ec._UnlinkAdapterAccountPayload_account(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UnlinkAdapterAccountPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateAdapterAuthenticatorPayloadImplementors = []string{"UpdateAdapterAuthenticatorPayload"}
+
+func (ec *executionContext) _UpdateAdapterAuthenticatorPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterAuthenticatorPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateAdapterAuthenticatorPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateAdapterAuthenticatorPayload")
+		case "authenticator":
+			out.Values[i] = ec._UpdateAdapterAuthenticatorPayload_authenticator(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UpdateAdapterAuthenticatorPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateAdapterSessionPayloadImplementors = []string{"UpdateAdapterSessionPayload"}
+
+func (ec *executionContext) _UpdateAdapterSessionPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterSessionPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateAdapterSessionPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateAdapterSessionPayload")
+		case "session":
+			out.Values[i] = ec._UpdateAdapterSessionPayload_session(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UpdateAdapterSessionPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateAdapterUserPayloadImplementors = []string{"UpdateAdapterUserPayload"}
+
+func (ec *executionContext) _UpdateAdapterUserPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterUserPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateAdapterUserPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateAdapterUserPayload")
+		case "user":
+			out.Values[i] = ec._UpdateAdapterUserPayload_user(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UpdateAdapterUserPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var updateCompanyPayloadImplementors = []string{"UpdateCompanyPayload"}
 
 func (ec *executionContext) _UpdateCompanyPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CompanyPayload) graphql.Marshaler {
@@ -30001,6 +35755,49 @@ func (ec *executionContext) _UpdateUserPayload(ctx context.Context, sel ast.Sele
 			}
 		case "userErrors":
 			out.Values[i] = ec._UpdateUserPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var useAdapterVerificationTokenPayloadImplementors = []string{"UseAdapterVerificationTokenPayload"}
+
+func (ec *executionContext) _UseAdapterVerificationTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdapterVerificationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, useAdapterVerificationTokenPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UseAdapterVerificationTokenPayload")
+		case "verification":
+			out.Values[i] = ec._UseAdapterVerificationTokenPayload_verification(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UseAdapterVerificationTokenPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -31052,6 +36849,42 @@ func (ec *executionContext) marshalNAccountEdge2ᚕdossierᚋmodelᚐEdgeᚄ(ctx
 	return ret
 }
 
+func (ec *executionContext) marshalNAdapterAuthenticator2ᚕᚖdossierᚋmodelᚐAuthenticatorᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Authenticator) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAdapterAuthenticator2ᚖdossierᚋmodelᚐAuthenticator(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAdapterAuthenticator2ᚖdossierᚋmodelᚐAuthenticator(ctx context.Context, sel ast.SelectionSet, v *model.Authenticator) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AdapterAuthenticator(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAdapterUser2ᚖdossierᚋmodelᚐUser(ctx context.Context, sel ast.SelectionSet, v *model.User) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AdapterUser(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNApiKey2ᚕᚖdossierᚋmodelᚐAPIKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.APIKey) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -31393,6 +37226,66 @@ func (ec *executionContext) marshalNConversationOrderField2dossierᚋmodelᚐCon
 	return v
 }
 
+func (ec *executionContext) unmarshalNCreateAdapterAuthenticatorInput2dossierᚋmodelᚐCreateAdapterAuthenticatorInput(ctx context.Context, v any) (model.CreateAdapterAuthenticatorInput, error) {
+	res, err := ec.unmarshalInputCreateAdapterAuthenticatorInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateAdapterAuthenticatorPayload2ᚖdossierᚋmodelᚐAdapterAuthenticatorPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterAuthenticatorPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CreateAdapterAuthenticatorPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCreateAdapterSessionInput2dossierᚋmodelᚐCreateAdapterSessionInput(ctx context.Context, v any) (model.CreateAdapterSessionInput, error) {
+	res, err := ec.unmarshalInputCreateAdapterSessionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateAdapterSessionPayload2ᚖdossierᚋmodelᚐAdapterSessionPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterSessionPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CreateAdapterSessionPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCreateAdapterUserInput2dossierᚋmodelᚐCreateAdapterUserInput(ctx context.Context, v any) (model.CreateAdapterUserInput, error) {
+	res, err := ec.unmarshalInputCreateAdapterUserInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateAdapterUserPayload2ᚖdossierᚋmodelᚐAdapterUserPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterUserPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CreateAdapterUserPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCreateAdapterVerificationTokenInput2dossierᚋmodelᚐCreateAdapterVerificationTokenInput(ctx context.Context, v any) (model.CreateAdapterVerificationTokenInput, error) {
+	res, err := ec.unmarshalInputCreateAdapterVerificationTokenInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateAdapterVerificationTokenPayload2ᚖdossierᚋmodelᚐAdapterVerificationPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterVerificationPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CreateAdapterVerificationTokenPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCreateApiKeyInput2dossierᚋmodelᚐCreateAPIKeyInput(ctx context.Context, v any) (model.CreateAPIKeyInput, error) {
 	res, err := ec.unmarshalInputCreateApiKeyInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -31540,6 +37433,36 @@ func (ec *executionContext) marshalNDeactivateUserPayload2ᚖdossierᚋmodelᚐU
 		return graphql.Null
 	}
 	return ec._DeactivateUserPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDeleteAdapterSessionInput2dossierᚋmodelᚐDeleteAdapterSessionInput(ctx context.Context, v any) (model.DeleteAdapterSessionInput, error) {
+	res, err := ec.unmarshalInputDeleteAdapterSessionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeleteAdapterSessionPayload2ᚖdossierᚋmodelᚐAdapterSessionPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterSessionPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._DeleteAdapterSessionPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDeleteAdapterUserInput2dossierᚋmodelᚐDeleteAdapterUserInput(ctx context.Context, v any) (model.DeleteAdapterUserInput, error) {
+	res, err := ec.unmarshalInputDeleteAdapterUserInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeleteAdapterUserPayload2ᚖdossierᚋmodelᚐAdapterUserPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterUserPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._DeleteAdapterUserPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNDeleteCompanyInput2dossierᚋmodelᚐDeleteCompanyInput(ctx context.Context, v any) (model.DeleteCompanyInput, error) {
@@ -32025,6 +37948,21 @@ func (ec *executionContext) marshalNJSON2dossierᚋmodelᚐJSON(ctx context.Cont
 	return v
 }
 
+func (ec *executionContext) unmarshalNLinkAdapterAccountInput2dossierᚋmodelᚐLinkAdapterAccountInput(ctx context.Context, v any) (model.LinkAdapterAccountInput, error) {
+	res, err := ec.unmarshalInputLinkAdapterAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNLinkAdapterAccountPayload2ᚖdossierᚋmodelᚐAdapterAccountPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterAccountPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._LinkAdapterAccountPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNNode2ᚕdossierᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -32453,6 +38391,66 @@ func (ec *executionContext) marshalNUnlinkAccountPayload2ᚖdossierᚋmodelᚐUn
 	return ec._UnlinkAccountPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNUnlinkAdapterAccountInput2dossierᚋmodelᚐUnlinkAdapterAccountInput(ctx context.Context, v any) (model.UnlinkAdapterAccountInput, error) {
+	res, err := ec.unmarshalInputUnlinkAdapterAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUnlinkAdapterAccountPayload2ᚖdossierᚋmodelᚐAdapterAccountPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterAccountPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._UnlinkAdapterAccountPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUpdateAdapterAuthenticatorInput2dossierᚋmodelᚐUpdateAdapterAuthenticatorInput(ctx context.Context, v any) (model.UpdateAdapterAuthenticatorInput, error) {
+	res, err := ec.unmarshalInputUpdateAdapterAuthenticatorInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateAdapterAuthenticatorPayload2ᚖdossierᚋmodelᚐAdapterAuthenticatorPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterAuthenticatorPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._UpdateAdapterAuthenticatorPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUpdateAdapterSessionInput2dossierᚋmodelᚐUpdateAdapterSessionInput(ctx context.Context, v any) (model.UpdateAdapterSessionInput, error) {
+	res, err := ec.unmarshalInputUpdateAdapterSessionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateAdapterSessionPayload2ᚖdossierᚋmodelᚐAdapterSessionPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterSessionPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._UpdateAdapterSessionPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUpdateAdapterUserInput2dossierᚋmodelᚐUpdateAdapterUserInput(ctx context.Context, v any) (model.UpdateAdapterUserInput, error) {
+	res, err := ec.unmarshalInputUpdateAdapterUserInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateAdapterUserPayload2ᚖdossierᚋmodelᚐAdapterUserPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterUserPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._UpdateAdapterUserPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNUpdateCompanyInput2dossierᚋmodelᚐUpdateCompanyInput(ctx context.Context, v any) (model.UpdateCompanyInput, error) {
 	res, err := ec.unmarshalInputUpdateCompanyInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -32556,6 +38554,21 @@ func (ec *executionContext) marshalNUpdateUserPayload2ᚖdossierᚋmodelᚐUserP
 		return graphql.Null
 	}
 	return ec._UpdateUserPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUseAdapterVerificationTokenInput2dossierᚋmodelᚐUseAdapterVerificationTokenInput(ctx context.Context, v any) (model.UseAdapterVerificationTokenInput, error) {
+	res, err := ec.unmarshalInputUseAdapterVerificationTokenInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUseAdapterVerificationTokenPayload2ᚖdossierᚋmodelᚐAdapterVerificationPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdapterVerificationPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._UseAdapterVerificationTokenPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNUser2ᚕᚖdossierᚋmodelᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.User) graphql.Marshaler {
@@ -32787,6 +38800,41 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalOAdapterAccount2ᚖdossierᚋmodelᚐAccount(ctx context.Context, sel ast.SelectionSet, v *model.Account) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AdapterAccount(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOAdapterAuthenticator2ᚖdossierᚋmodelᚐAuthenticator(ctx context.Context, sel ast.SelectionSet, v *model.Authenticator) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AdapterAuthenticator(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOAdapterSession2ᚖdossierᚋmodelᚐAdapterSession(ctx context.Context, sel ast.SelectionSet, v *model.AdapterSession) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AdapterSession(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOAdapterUser2ᚖdossierᚋmodelᚐUser(ctx context.Context, sel ast.SelectionSet, v *model.User) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AdapterUser(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOAdapterVerification2ᚖdossierᚋmodelᚐVerificationToken(ctx context.Context, sel ast.SelectionSet, v *model.VerificationToken) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AdapterVerification(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOApiKey2ᚖdossierᚋmodelᚐAPIKey(ctx context.Context, sel ast.SelectionSet, v *model.APIKey) graphql.Marshaler {
