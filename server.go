@@ -79,8 +79,13 @@ func (serveCommand) Run(ctx context.Context) error {
 	if err := admin.serve(ctx, c, db, logger); err != nil {
 		return err
 	}
+	sessions, err := newSessions(c, db.store, logger)
+	if err != nil {
+		return err
+	}
+	defer sessions.Post.Close()
 	leave := &drain{delay: *c.ShutdownDelay}
-	server := newServer(c, db, leave, logger, admin)
+	server := newServer(c, db, sessions, leave, logger, admin)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	go func() {
@@ -104,8 +109,9 @@ func (serveCommand) Run(ctx context.Context) error {
 }
 
 // newServer puts the parts together.
-func newServer(c config.Config, db *database, leave *drain, logger *slog.Logger, admin *admin) *http.Server {
-	sessions := auth.Sessions{Store: db.store}
+func newServer(
+	c config.Config, db *database, sessions auth.Sessions, leave *drain, logger *slog.Logger, admin *admin,
+) *http.Server {
 	router := web.Config{
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
 			Store: db.store, Sessions: sessions, Logger: logger,

@@ -86,6 +86,7 @@ func NewHandler(c Config) http.Handler {
 	if c.Explorable {
 		server.Use(extension.Introspection{})
 	}
+	server.AroundResponses(unhurried) // before the limiter: whose answer is held back takes no room from others
 	server.Use(newLimiter(c.Limits, c.Explorable, cache))
 	server.AroundOperations(bounded(c.Timeout))
 	server.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
@@ -95,6 +96,14 @@ func NewHandler(c Config) http.Handler {
 		return next(ctx)
 	})
 	return server
+}
+
+// unhurried answers a failed sign-in no earlier than any other one.
+func unhurried(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	ctx = auth.WithFloor(ctx)
+	response := next(ctx)
+	auth.AwaitFloor(ctx)
+	return response
 }
 
 // bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the

@@ -36,6 +36,7 @@ type mutations struct {
 	userMutations
 	accessMutations
 	accountMutations
+	passwordMutations
 	projectMutations
 	documentMutations
 	themeMutations
@@ -52,8 +53,8 @@ func (r root) Query() exec.QueryResolver {
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
-		accessMutations{r.store}, accountMutations{r.store}, projectMutations{r.store}, documentMutations{r.store},
-		themeMutations{r.store}, conversationMutations{r.store}}
+		accessMutations{r.store, r.sessions.Post}, accountMutations{r.store}, passwordMutations{r.sessions},
+		projectMutations{r.store}, documentMutations{r.store}, themeMutations{r.store}, conversationMutations{r.store}}
 }
 
 func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}} }

@@ -88,7 +88,7 @@ func TestSessionsAreSeenByWhoMayEndThem(t *testing.T) {
 // sessionID is the id of the session of this token.
 func (w world) sessionID(t testing.TB, token string) string {
 	t.Helper()
-	viewer, err := (auth.Sessions{Store: w.Store}).Viewer(t.Context(), token)
+	viewer, err := auth.Credentials{Store: w.Store}.Viewer(t.Context(), token)
 	if err != nil {
 		t.Fatal(err)
 	}

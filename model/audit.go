@@ -28,6 +28,9 @@ const (
 	UserInvited           AuditAction = "USER_INVITED"
 	InvitationRenewed     AuditAction = "INVITATION_RENEWED"
 	InvitationAccepted    AuditAction = "INVITATION_ACCEPTED"
+	PasswordChanged       AuditAction = "PASSWORD_CHANGED"
+	PasswordReset         AuditAction = "PASSWORD_RESET"
+	EmailVerified         AuditAction = "EMAIL_VERIFIED"
 	SessionEnded          AuditAction = "SESSION_ENDED"
 	SessionsEnded         AuditAction = "SESSIONS_ENDED"
 	AccountLinked         AuditAction = "ACCOUNT_LINKED"
@@ -104,7 +107,7 @@ type AuditFilter struct {
 var auditActions = []AuditAction{
 	CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted, UserTransferred, UserSignedIn,
 	UserSignedOut, UserRoleChanged, UserDeactivated, UserReactivated, UserInvited, InvitationRenewed, InvitationAccepted,
-	SessionEnded, SessionsEnded, AccountLinked, AccountUnlinked, ProjectCreated, ProjectUpdated, ProjectDeleted,
+	PasswordChanged, PasswordReset, EmailVerified, SessionEnded, SessionsEnded, AccountLinked, AccountUnlinked, ProjectCreated, ProjectUpdated, ProjectDeleted,
 	DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted, ThemeCreated, ThemeUpdated, ThemeDeleted,
 	ThemeAttached, ThemeDetached, ConversationCreated, ConversationUpdated, ConversationDeleted,
 }

@@ -31,6 +31,7 @@ var constraintFaults = map[string]*fault.Error{
 	"accounts_user_id_fkey":            fault.New(fault.BadReference, "There is no such user.").At("userId"),
 	"accounts_provider_account_id_key": fault.New(fault.Conflict, "The account is linked to a user already.").At("providerAccountId"),
 	"invitations_user_id_fkey":         fault.New(fault.BadReference, "There is no such user."),
+	"one_time_tokens_user_id_fkey":     fault.New(fault.BadReference, "There is no such user."),
 	"documents_company_id_fkey":        fault.New(fault.BadReference, "There is no such company."),
 	"documents_owner_id_fkey":          fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
 	"documents_project_id_fkey":        fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),
