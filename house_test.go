@@ -18,13 +18,13 @@ import (
 var floors = [][]string{
 	{"internal/fault", "internal/config", "internal/telemetry"},
 	{"model", "migrations", "internal/pgconn"},
-	{"repo", "internal/pgdev"},
+	{"repo", "internal/pgdev", "internal/mail", "internal/limits"},
 	{"internal/auth"},
 	{"graph", "internal/web", "internal/seed"},
 }
 
 // aside may import what they need: what is generated for graph, and what only tests import.
-var aside = []string{"graph/exec", "internal/pgtest", "internal/apitest", "internal/tcpproxy"}
+var aside = []string{"graph/exec", "internal/pgtest", "internal/apitest", "internal/tcpproxy", "internal/mailtest"}
 
 type listed struct {
 	ImportPath string

@@ -83,8 +83,13 @@ func (serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sessions, err := newSessions(c, db.store, logger)
+	if err != nil {
+		return err
+	}
+	defer sessions.Post.Close()
 	leave := &drain{delay: *c.ShutdownDelay}
-	server := newServer(c, db, credentials, leave, logger, admin)
+	server := newServer(c, db, credentials, sessions, leave, logger, admin)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	go func() {
@@ -109,9 +114,8 @@ func (serveCommand) Run(ctx context.Context) error {
 
 // newServer puts the parts together.
 func newServer(
-	c config.Config, db *database, credentials auth.Credentials, leave *drain, logger *slog.Logger, admin *admin,
+	c config.Config, db *database, credentials auth.Credentials, sessions auth.Sessions, leave *drain, logger *slog.Logger, admin *admin,
 ) *http.Server {
-	sessions := auth.Sessions{Store: db.store}
 	router := web.Config{
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
 			Store: db.store, Sessions: sessions, Logger: logger,

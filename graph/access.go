@@ -9,14 +9,17 @@ import (
 )
 
 // accessMutations say who may sign in, and as what.
-type accessMutations struct{ store *repo.Store }
+type accessMutations struct {
+	store *repo.Store
+	post  *auth.Post // nil where no mail can be sent
+}
 
 func (m accessMutations) InviteUser(ctx context.Context, in model.InviteUserInput) (*model.InviteUserPayload, error) {
 	token, invitation := auth.NewInvitation()
 	user, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
 		return tx.InviteUser(ctx, in, invitation)
 	})
-	return invitationPayload(user, token, invitation, userErrors), err
+	return m.invited(user, token, invitation, userErrors), err
 }
 
 func (m accessMutations) RenewInvitation(
@@ -26,15 +29,17 @@ func (m accessMutations) RenewInvitation(
 	user, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
 		return tx.RenewInvitation(ctx, in, invitation)
 	})
-	return invitationPayload(user, token, invitation, userErrors), err
+	return m.invited(user, token, invitation, userErrors), err
 }
 
-func invitationPayload(
+// invited mails the invitation too.
+func (m accessMutations) invited(
 	user *model.User, token string, invitation *model.Invitation, userErrors []model.UserError,
 ) *model.InvitationPayload {
 	if user == nil {
 		return &model.InvitationPayload{UserErrors: userErrors}
 	}
+	m.post.Invite(user, token, invitation)
 	return &model.InvitationPayload{User: user, Token: &token, ExpiresAt: &invitation.ExpiresAt, UserErrors: userErrors}
 }
 

@@ -8,8 +8,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"dossier/graph"
 	"dossier/internal/apitest"
+	"dossier/internal/limits"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -17,7 +20,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // The shapes of errors are what integrators build on: they change on purpose only.
 func TestErrorShapes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, func(c *graph.Config) {
+		once := limits.Budget{Tries: 1, Every: time.Hour}
+		c.Sessions.Tries = limits.NewThrottle(limits.Budgets{Address: once, Account: once, Owner: once})
+	})
 	w.Projects(t, w.member, 1)
 	member, manager := w.As(t, w.member), w.As(t, w.manager)
 	var text bytes.Buffer
@@ -42,6 +48,7 @@ func TestErrorShapes(t *testing.T) {
 		{"a conflict", manager, `mutation { createUser(input: {name: "n", email: "mo.member@test.example"}) { user { id } userErrors { code field message } } }`},
 		{"a bad reference", manager, `mutation { createProject(input: {name: "n", clientName: "c", ownerId: "user_00000000000000000000000000"}) { project { id } userErrors { code field message } } }`},
 		{"wrong credentials", w.Anonymous(), `mutation { signIn(input: {email: "x@x.example", password: "x"}) { token user { id } userErrors { code field message } } }`},
+		{"too many tries", w.Anonymous(), `mutation { signIn(input: {email: "x@x.example", password: "x"}) { token } }`},
 	} {
 		answer := c.client.Do(t, c.query)
 		var pretty bytes.Buffer
@@ -50,7 +57,8 @@ func TestErrorShapes(t *testing.T) {
 		}
 		text.WriteString("# " + c.name + "\n" + c.query + "\n" + pretty.String() + "\n\n")
 	}
-	golden(t, "testdata/errors.golden", regexp.MustCompile(`_[0-9a-z]{26}`).ReplaceAllString(text.String(), "_…"))
+	shapes := regexp.MustCompile(`_[0-9a-z]{26}`).ReplaceAllString(text.String(), "_…")
+	golden(t, "testdata/errors.golden", retryAfter.ReplaceAllString(shapes, `"retryAfter": 60`))
 }
 
 func golden(t testing.TB, path, got string) {

@@ -102,6 +102,7 @@ func (c Config) newServer(schema graphql.ExecutableSchema, limiter *limiter) *ha
 		server.SetDisableSuggestion(true)
 		server.SetValidationRulesFn(rulesWithoutSuggestions)
 	}
+	server.AroundResponses(unhurried) // before the limiter: whose answer is held back takes no room from others
 	server.Use(limiter)
 	server.AroundOperations(bounded(c.Timeout))
 	server.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
@@ -121,6 +122,14 @@ func rulesWithoutSuggestions() *rules.Rules {
 	all.ReplaceRule(rules.KnownTypeNamesRule.Name, rules.KnownTypeNamesRuleWithoutSuggestions.RuleFunc)
 	all.ReplaceRule(rules.ValuesOfCorrectTypeRule.Name, rules.ValuesOfCorrectTypeRuleWithoutSuggestions.RuleFunc)
 	return all
+}
+
+// unhurried answers a failed sign-in no earlier than any other one.
+func unhurried(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	ctx = auth.WithFloor(ctx)
+	response := next(ctx)
+	auth.AwaitFloor(ctx)
+	return response
 }
 
 // bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the

@@ -237,6 +237,12 @@ var fixedCosts = map[string]int{
 	"Mutation.signIn":           30_000,
 	"Mutation.createUser":       10_000,
 	"Mutation.acceptInvitation": 10_000,
+	"Mutation.resetPassword":    10_000,
+	"Mutation.changePassword":   30_000,
+
+	// Each of these may become a mail.
+	"Mutation.requestPasswordReset":     10_000,
+	"Mutation.requestEmailVerification": 10_000,
 }
 
 // longestList is the length of the longest list among the values, at least 1.

@@ -39,6 +39,7 @@ type mutations struct {
 	accessMutations
 	accountMutations
 	apiKeyMutations
+	passwordMutations
 	projectMutations
 	documentMutations
 	themeMutations
@@ -56,9 +57,9 @@ func (r root) Query() exec.QueryResolver {
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
-		accessMutations{r.store}, accountMutations{r.store}, apiKeyMutations{r.store}, projectMutations{r.store},
-		documentMutations{r.store}, themeMutations{r.store}, conversationMutations{r.store},
-		adapterMutations{r.store}}
+		accessMutations{r.store, r.sessions.Post}, accountMutations{r.store}, apiKeyMutations{r.store},
+		passwordMutations{r.sessions}, projectMutations{r.store}, documentMutations{r.store}, themeMutations{r.store},
+		conversationMutations{r.store}, adapterMutations{r.store}}
 }
 
 func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}} }

@@ -57,7 +57,7 @@ func TestSchemaIsDescribed(t *testing.T) {
 }
 
 // tokensShownOnce are the fields that show a token, when it is made.
-var tokensShownOnce = []string{"SignInPayload.token", "AcceptInvitationPayload.token", "InviteUserPayload.token", "RenewInvitationPayload.token",
+var tokensShownOnce = []string{"SignInPayload.token", "AcceptInvitationPayload.token", "ResetPasswordPayload.token", "InviteUserPayload.token", "RenewInvitationPayload.token",
 	"CreateApiKeyPayload.token", "RotateApiKeyPayload.token"}
 
 // The shapes that clients build on: connections, payloads, inputs; and no secret anywhere.
@@ -69,7 +69,7 @@ func TestSchemaKeepsItsShapes(t *testing.T) {
 		for _, field := range definition.Fields {
 			name := definition.Name + "." + field.Name
 			if lower := strings.ToLower(field.Name); definition.Kind == ast.Object && !strings.HasPrefix(definition.Name, "__") &&
-				(strings.Contains(lower, "password") || strings.Contains(lower, "hash")) {
+				definition != schema.Mutation && (strings.Contains(lower, "password") || strings.Contains(lower, "hash")) {
 				t.Errorf("%s looks like a secret", name)
 			}
 			// A payload shows a token of our own once. What a provider gave us is shown nowhere.
@@ -103,7 +103,7 @@ func TestSchemaKeepsItsShapes(t *testing.T) {
 		if mutation.Type.String() != want+"Payload!" || payload.Fields.ForName("userErrors") == nil {
 			t.Errorf("%s answers %s", mutation.Name, mutation.Type)
 		}
-		if mutation.Name != "signOut" && (len(mutation.Arguments) != 1 || mutation.Arguments[0].Type.String() != want+"Input!") {
+		if !slices.Contains([]string{"signOut", "requestEmailVerification"}, mutation.Name) && (len(mutation.Arguments) != 1 || mutation.Arguments[0].Type.String() != want+"Input!") {
 			t.Errorf("%s takes %v", mutation.Name, mutation.Arguments)
 		}
 		// Auth.js knows of no versions.

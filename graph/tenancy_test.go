@@ -220,6 +220,11 @@ func TestAccess(t *testing.T) {
 		{`mutation { rotateApiKey(input: {id: "key_00000000000000000000000000"}) { token } }`, "UNAUTHENTICATED", "", ""},
 		{`mutation { acceptInvitation(input: {token: "x", password: "long enough"}) { userErrors { code } } }`, "", "", ""},
 		{`mutation { signIn(input: {email: "x", password: "x"}) { userErrors { code } } }`, "", "", ""},
+		{`mutation { changePassword(input: {currentPassword: "x", newPassword: "x"}) { userErrors { code } } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { requestPasswordReset(input: {email: "x"}) { userErrors { code } } }`, "", "", ""},
+		{`mutation { resetPassword(input: {token: "x", password: "x"}) { userErrors { code } } }`, "", "", ""},
+		{`mutation { requestEmailVerification { userErrors { code } } }`, "UNAUTHENTICATED", "", ""},
+		{`mutation { verifyEmail(input: {token: "x"}) { userErrors { code } } }`, "", "", ""},
 		{`{ __typename }`, "", "", ""},
 	} {
 		for role, who := range map[string]struct {

@@ -239,6 +239,20 @@ func (t transport) write(w http.ResponseWriter, r *http.Request, status int, res
 	}
 	answer := append(bytes.TrimSuffix(body.Bytes(), []byte(",")), '}')
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+	if seconds := retryAfter(response.Errors); seconds > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(answer) // a client that is gone does not read it
+}
+
+// retryAfter is the longest time that an error asks to wait for, in seconds.
+func retryAfter(errs gqlerror.List) int {
+	longest := 0
+	for _, err := range errs {
+		if seconds, ok := err.Extensions["retryAfter"].(int); ok {
+			longest = max(longest, seconds)
+		}
+	}
+	return longest
 }

@@ -28,6 +28,9 @@ const (
 	UserInvited           AuditAction = "USER_INVITED"
 	InvitationRenewed     AuditAction = "INVITATION_RENEWED"
 	InvitationAccepted    AuditAction = "INVITATION_ACCEPTED"
+	PasswordChanged       AuditAction = "PASSWORD_CHANGED"
+	PasswordReset         AuditAction = "PASSWORD_RESET"
+	EmailVerified         AuditAction = "EMAIL_VERIFIED"
 	SessionEnded          AuditAction = "SESSION_ENDED"
 	SessionsEnded         AuditAction = "SESSIONS_ENDED"
 	WriteDenied           AuditAction = "WRITE_DENIED"
@@ -108,6 +111,7 @@ type AuditFilter struct {
 var auditActions = []AuditAction{
 	CompanyCreated, CompanyUpdated, CompanyDeleted, UserCreated, UserUpdated, UserDeleted, UserTransferred, UserSignedIn,
 	UserSignedOut, UserRoleChanged, UserDeactivated, UserReactivated, UserInvited, InvitationRenewed, InvitationAccepted,
+	PasswordChanged, PasswordReset, EmailVerified,
 	SessionEnded, SessionsEnded, WriteDenied, AccountLinked, AccountUnlinked, APIKeyCreated, APIKeyRevoked, APIKeyRotated,
 	ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted,
 	ThemeCreated, ThemeUpdated, ThemeDeleted,

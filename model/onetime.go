@@ -11,11 +11,12 @@ type TokenPurpose string
 
 // The purposes of tokens.
 const (
-	PasswordReset     TokenPurpose = "PASSWORD_RESET"
-	EmailVerification TokenPurpose = "EMAIL_VERIFICATION"
+	ToResetPassword TokenPurpose = "PASSWORD_RESET"
+	ToVerifyEmail   TokenPurpose = "EMAIL_VERIFICATION"
 )
 
-// OneTimeToken is mailed to a user and used once. The hash of it is stored, with the address that it was mailed to.
+// OneTimeToken is mailed to a user and used once. The hash of it is stored, with the address that it was mailed to: it
+// is good for as long as that is the user's.
 type OneTimeToken struct {
 	bun.BaseModel `bun:"table:one_time_tokens,alias:one_time_token"`
 

@@ -33,6 +33,7 @@ var constraintFaults = map[string]*fault.Error{
 	"api_keys_user_id_fkey":            fault.New(fault.BadReference, "There is no such user."),
 	"api_keys_company_id_fkey":         fault.New(fault.BadReference, "There is no such user in the company."),
 	"invitations_user_id_fkey":         fault.New(fault.BadReference, "There is no such user."),
+	"one_time_tokens_user_id_fkey":     fault.New(fault.BadReference, "There is no such user."),
 	"documents_company_id_fkey":        fault.New(fault.BadReference, "There is no such company."),
 	"documents_owner_id_fkey":          fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),
 	"documents_project_id_fkey":        fault.New(fault.BadReference, "There is no such project in the company.").At("projectId"),

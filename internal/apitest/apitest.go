@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,6 +27,7 @@ type World struct {
 	*pgtest.DB
 	URL     string // of the server
 	Log     *Log
+	Outbox  *Outbox
 	Metrics *telemetry.Metrics
 
 	Credentials auth.Credentials // that the server takes; a test may change it before it asks
@@ -39,6 +41,9 @@ func (l *Log) String() string { return l.buffer.String() }
 // Option changes how the server is made.
 type Option func(*graph.Config)
 
+// AppURL is where links in mails lead.
+const AppURL = "https://app.test.example"
+
 // timeout of a request is longer than a real server's: many tests share a machine.
 const timeout = 20 * time.Second
 
@@ -46,9 +51,11 @@ const timeout = 20 * time.Second
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
 	db := pgtest.New(t)
-	w := &World{DB: db, Log: &Log{}, Metrics: telemetry.NewMetrics("test", db.Pool), Credentials: auth.Credentials{Store: db.Store}}
+	w := &World{DB: db, Log: &Log{}, Outbox: &Outbox{}, Metrics: telemetry.NewMetrics("test", db.Pool), Credentials: auth.Credentials{Store: db.Store}}
 	logger := slog.New(slog.NewTextHandler(&w.Log.buffer, nil))
-	sessions := auth.Sessions{Store: db.Store}
+	w.Outbox.post = auth.NewPost(db.Store, w.Outbox, AppURL, logger)
+	t.Cleanup(w.Outbox.Close)
+	sessions := auth.NewSessions(db.Store, w.Outbox.post)
 	config := graph.Config{
 		Store: db.Store, Sessions: sessions, Logger: logger,
 		Limits: graph.DefaultLimits, Timeout: timeout, Explorable: true,
@@ -70,6 +77,7 @@ func New(t testing.TB, options ...Option) *World {
 type Client struct {
 	w     *World
 	token string
+	http  *http.Client // nil for the default one
 }
 
 // Anonymous gives a client without a credential.
@@ -78,11 +86,21 @@ func (w *World) Anonymous() Client { return Client{w: w} }
 // As gives a client with a session of the user.
 func (w *World) As(t testing.TB, user *model.User) Client {
 	t.Helper()
-	return Client{w, w.Token(t, user)}
+	return w.With(w.Token(t, user))
 }
 
 // With gives a client that sends this token.
-func (w *World) With(token string) Client { return Client{w, token} }
+func (w *World) With(token string) Client { return Client{w: w, token: token} }
+
+// From gives the client at another address of this machine, such as 127.0.0.2.
+func (c Client) From(t testing.TB, address string) Client {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	transport := &http.Transport{DialContext: dialer.DialContext}
+	t.Cleanup(transport.CloseIdleConnections)
+	c.http = &http.Client{Transport: transport}
+	return c
+}
 
 // Answer is what the server answered.
 type Answer struct {
@@ -134,7 +152,11 @@ func (c Client) Exchange(t testing.TB, request *http.Request) Answer {
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	response, err := http.DefaultClient.Do(request)
+	sender := http.DefaultClient
+	if c.http != nil {
+		sender = c.http
+	}
+	response, err := sender.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,6 @@ const invitationLifetime = 7 * 24 * time.Hour
 // invitationPrefix lets secret scanners and people recognize an invitation's token.
 const invitationPrefix = "dossier_invitation_"
 
-// invitationLengthMax bounds the text that is looked up as an invitation's token, in bytes; no token is longer.
-const invitationLengthMax = 100
-
 // NewInvitation makes a token and the invitation to store for it, which its user and id are still to be given.
 func NewInvitation() (string, *model.Invitation) {
 	token := invitationPrefix + rand.Text()
@@ -33,11 +30,9 @@ func NewInvitation() (string, *model.Invitation) {
 func (s Sessions) AcceptInvitation(
 	ctx context.Context, in model.AcceptInvitationInput, client Client,
 ) (*SignedIn, error) {
-	if len(in.Token) > invitationLengthMax {
-		return nil, repo.ErrNoInvitation
-	}
-	tokenHash := hashToken(in.Token)
-	user, err := s.Store.UserByInvitation(ctx, tokenHash)
+	user, err := s.tryToken(ctx, client, repo.ErrNoInvitation, in.Token, func(tokenHash []byte) (*model.User, error) {
+		return s.Store.UserByInvitation(ctx, tokenHash)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -46,10 +41,13 @@ func (s Sessions) AcceptInvitation(
 		return nil, err
 	}
 	signedIn, err := s.start(ctx, user, client, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
-		return tx.AcceptInvitation(ctx, tokenHash, passwordHash)
+		return tx.AcceptInvitation(ctx, hashToken(in.Token), passwordHash)
 	})
 	if fault.Is(err, fault.Unauthenticated) { // accepted, renewed or deactivated since the token was looked up
 		err = repo.ErrNoInvitation
+	}
+	if err == nil {
+		s.Tries.Try(client.Address, user.Email, nil).Succeeded()
 	}
 	return signedIn, err
 }

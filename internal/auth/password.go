@@ -3,11 +3,17 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/crypto/bcrypt"
+
+	"dossier/internal/limits"
+	"dossier/model"
 )
 
 // hashParams are argon2id's second recommended option of RFC 9106, section 4: for memory-constrained environments.
@@ -47,22 +53,72 @@ func HashPassword(ctx context.Context, password string) (string, error) {
 // decoy is a hash that no password has. It is checked where there is no user, so that the time taken does not tell.
 var decoy = sync.OnceValues(func() (string, error) { return argon2id.CreateHash("no user has this password", hashParams) })
 
-// checkPassword reports whether the hash is of the password. A nil hash takes as long, and never is.
-func checkPassword(ctx context.Context, password string, hash *string) (bool, error) {
+// checkPassword reports whether the hash is of the password. A nil hash takes as long, and never is. The try is checked when its
+// turn has come, and fails before the next one's: however many try at once, few more than its budget do.
+func checkPassword(ctx context.Context, try *limits.Try, password string, hash *string) (bool, error) {
 	against, err := decoy()
 	if err != nil {
 		return false, fmt.Errorf("make decoy hash: %w", err)
+	}
+	// The limit keeps a long text from being hashed; no password is longer.
+	if len(password) > 4*model.PasswordLengthMax {
+		password, hash = "", nil
 	}
 	if hash != nil {
 		against = *hash
 	}
 	var matches bool
-	err = whileHashing(ctx, func() (err error) {
-		matches, err = argon2id.ComparePasswordAndHash(password, against)
+	err = whileHashing(ctx, func() error {
+		if err := try.Check(ctx); err != nil {
+			return err
+		}
+		compared, err := compare(password, against)
+		if matches = compared && hash != nil; err == nil && !matches {
+			try.Failed()
+		}
 		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("check password: %w", err)
 	}
-	return matches && hash != nil, nil
+	return matches, nil
+}
+
+const (
+	// bcryptBytesMax is how much of a password bcrypt takes; what comes after it never counted.
+	bcryptBytesMax = 72
+	// bcryptCostMax is the highest cost that is computed, in seconds; each one more doubles them.
+	bcryptCostMax = 15
+)
+
+// isBcrypt tells the hashes of the former backend, of whichever of bcrypt's implementations, from those made here.
+func isBcrypt(hash string) bool {
+	return strings.HasPrefix(hash, "$2a$") || strings.HasPrefix(hash, "$2b$") || strings.HasPrefix(hash, "$2y$")
+}
+
+func compare(password, hash string) (bool, error) {
+	if !isBcrypt(hash) {
+		return argon2id.ComparePasswordAndHash(password, hash)
+	}
+	cost, err := bcrypt.Cost([]byte(hash))
+	if err != nil {
+		return false, err
+	}
+	if cost > bcryptCostMax {
+		return false, fmt.Errorf("the bcrypt hash has a cost of %d, and at most %d is computed", cost, bcryptCostMax)
+	}
+	err = bcrypt.CompareHashAndPassword([]byte(hash), []byte(password[:min(len(password), bcryptBytesMax)]))
+	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// upgrade gives a better hash of the password that was checked against this one, nil where it is as good as can be.
+func upgrade(ctx context.Context, password, hash string) (*string, error) {
+	if !isBcrypt(hash) {
+		return nil, nil
+	}
+	upgraded, err := HashPassword(ctx, password)
+	return &upgraded, err
 }

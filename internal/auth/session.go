@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"dossier/internal/fault"
+	"dossier/internal/limits"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -20,9 +22,17 @@ const userAgentLengthMax = 300
 // tokenPrefix lets secret scanners and people recognize a session token.
 const tokenPrefix = "dossier_session_"
 
-// Sessions starts and ends sessions.
+// Sessions starts and ends sessions, by passwords and by tokens that are mailed.
 type Sessions struct {
-	Store *repo.Store
+	Store    *repo.Store
+	Tries    *limits.Throttle // of passwords and tokens that may be wrong
+	Requests *limits.Throttle // for mails
+	Post     *Post            // nil where no mail can be sent
+}
+
+// NewSessions holds back who tries too often.
+func NewSessions(store *repo.Store, post *Post) Sessions {
+	return Sessions{Store: store, Tries: limits.NewThrottle(tryBudgets), Requests: limits.NewThrottle(requestBudgets), Post: post}
 }
 
 // Client is what is noted of the client that signs in.
@@ -42,8 +52,29 @@ type SignedIn struct {
 // ErrWrongCredentials is a sign-in with a wrong email or password; which of them is not told.
 var ErrWrongCredentials = fault.New(fault.Unauthenticated, "The email or the password is wrong.")
 
-// SignIn checks the password and starts a session. What is wrong is UNAUTHENTICATED, and says no more.
+// SignIn checks the password and starts a session. What is wrong is UNAUTHENTICATED, and says no more; whoever is wrong too often
+// is RATE_LIMITED.
 func (s Sessions) SignIn(ctx context.Context, in model.SignInInput, client Client) (*SignedIn, error) {
+	began := time.Now()
+	try := s.Tries.Try(client.Address, in.Email, s.addressesOf(in.Email))
+	if err := try.Check(ctx); err != nil {
+		return nil, err
+	}
+	signedIn, err := s.signIn(ctx, in, client, try)
+	if errors.Is(err, repo.ErrPasswordChanged) { // perhaps to a better hash of the same one, by another sign-in
+		signedIn, err = s.signIn(ctx, in, client, try)
+	}
+	if fault.Is(err, fault.Unauthenticated) { // also: deactivated or deleted since the password was checked
+		err = ErrWrongCredentials
+		holdBack(ctx, began)
+	}
+	if err == nil {
+		try.Succeeded()
+	}
+	return signedIn, err
+}
+
+func (s Sessions) signIn(ctx context.Context, in model.SignInInput, client Client, try *limits.Try) (*SignedIn, error) {
 	user, err := s.Store.System().UserByEmail(ctx, in.Email)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
@@ -52,21 +83,19 @@ func (s Sessions) SignIn(ctx context.Context, in model.SignInInput, client Clien
 	if user != nil && user.DeactivatedAt == nil {
 		hash = user.PasswordHash
 	}
-	// The limit keeps a long text from being hashed; no password is longer.
-	if len(in.Password) > 4*model.PasswordLengthMax {
-		in.Password, hash = "", nil
-	}
-	if ok, err := checkPassword(ctx, in.Password, hash); err != nil || !ok {
+	if ok, err := checkPassword(ctx, try, in.Password, hash); err != nil || !ok {
 		if err == nil {
 			err = ErrWrongCredentials
 		}
 		return nil, err
 	}
-	signedIn, err := s.start(ctx, user, client, func(context.Context, *repo.Tx) (*model.User, error) { return user, nil })
-	if fault.Is(err, fault.Unauthenticated) { // deactivated or deleted since the password was checked
-		err = ErrWrongCredentials
+	upgraded, err := upgrade(ctx, in.Password, *hash)
+	if err != nil {
+		return nil, err
 	}
-	return signedIn, err
+	return s.start(ctx, user, client, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
+		return user, tx.ConfirmPassword(ctx, *hash, upgraded)
+	})
 }
 
 // start starts a session of the user, in one transaction with what comes before it.
@@ -98,7 +127,7 @@ func (s Sessions) HasPassword(ctx context.Context, email, password string) (bool
 	if err != nil {
 		return false, err
 	}
-	return checkPassword(ctx, password, user.PasswordHash)
+	return checkPassword(ctx, nil, password, user.PasswordHash)
 }
 
 // NewSession makes a token and the session to store for it, which its user and id are still to be given.

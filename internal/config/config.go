@@ -54,6 +54,7 @@ type Config struct {
 	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // or Off
 	PublicURL      string   `env:"PUBLIC_URL"`
+	AppURL         string   `env:"APP_URL"` // default: PublicURL
 	CORSOrigins    []string `env:"CORS_ORIGINS"`
 	TrustedProxies []string `env:"TRUSTED_PROXIES"`
 	Introspection  *bool    `env:"INTROSPECTION"` // default: in development
@@ -69,6 +70,9 @@ type Config struct {
 
 	RequestTimeout time.Duration  `env:"REQUEST_TIMEOUT" envDefault:"2500ms"`
 	ShutdownDelay  *time.Duration `env:"SHUTDOWN_DELAY"` // default: none in development, 5s in production
+
+	SMTPURL  SecretURL `env:"SMTP_URL"`  // "" for no mail
+	MailFrom string    `env:"MAIL_FROM"` // required with SMTPURL
 
 	PoolMax        int           `env:"DB_POOL_MAX" envDefault:"20"`
 	PoolMin        int           `env:"DB_POOL_MIN" envDefault:"5"`
@@ -103,6 +107,10 @@ func parse(environment map[string]string) (Config, error) {
 		c.PublicURL = defaultPublicURL(c.HTTPAddr)
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	if c.AppURL == "" {
+		c.AppURL = c.PublicURL
+	}
+	c.AppURL = strings.TrimSuffix(c.AppURL, "/")
 	development := c.IsDevelopment()
 	for _, flag := range []**bool{&c.AutoMigrate, &c.Introspection, &c.Playground} {
 		if *flag == nil {
@@ -115,9 +123,7 @@ func parse(environment map[string]string) (Config, error) {
 			*c.ShutdownDelay = 0
 		}
 	}
-	wrong = append(append(wrong, c.check()...), c.checkProduction()...)
-	wrong = append(wrong, c.checkBrowsers()...)
-	wrong = append(wrong, c.checkJWT()...)
+	wrong = slices.Concat(wrong, c.check(), c.checkBrowsers(), c.checkJWT(), c.checkMail(), c.checkProduction())
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
 }
@@ -179,7 +185,11 @@ func (c Config) check() []error {
 	if _, _, err := net.SplitHostPort(c.AdminAddr); err != nil && c.AdminAddr != Off {
 		fail("ADMIN_ADDR is host:port, or %s, not %q", Off, c.AdminAddr)
 	}
-	for name, origins := range map[string][]string{"PUBLIC_URL": {c.PublicURL}, "CORS_ORIGINS": c.CORSOrigins} {
+	urls := map[string][]string{"PUBLIC_URL": {c.PublicURL}, "CORS_ORIGINS": c.CORSOrigins}
+	if c.AppURL != c.PublicURL {
+		urls["APP_URL"] = []string{c.AppURL}
+	}
+	for name, origins := range urls {
 		for _, origin := range origins {
 			u, err := url.Parse(origin)
 			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"reflect"
@@ -25,7 +26,7 @@ func TestDefaults(t *testing.T) {
 	yes, none := true, time.Duration(0)
 	want := Config{
 		Environment: "development", DataDir: defaultDataDir(), AutoMigrate: &yes,
-		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", LogRequests: true,
+		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", AppURL: "http://127.0.0.1:8080", LogRequests: true,
 		Introspection: &yes, Playground: &yes,
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 5 * time.Minute, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
@@ -65,7 +66,7 @@ func TestValues(t *testing.T) {
 	no, delay := false, 3*time.Second
 	got := mustParse(t, map[string]string{
 		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "POSTGRES_DIRECT_URL": "postgres://direct.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data",
-		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
+		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "APP_URL": "https://app.example/dossier/", "SMTP_URL": "smtp://u:p@mail.example", "MAIL_FROM": "d@d.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
 		"REQUEST_TIMEOUT": "4s", "SHUTDOWN_DELAY": "3s", "DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
 		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s", "GOGC": "200", "GOMEMLIMIT": "1GiB",
@@ -74,7 +75,7 @@ func TestValues(t *testing.T) {
 	})
 	want := Config{
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresDirectURL: "postgres://direct.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
-		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", Introspection: &no, Playground: &no,
+		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", AppURL: "https://app.example/dossier", SMTPURL: "smtp://u:p@mail.example", MailFrom: "d@d.example", Introspection: &no, Playground: &no,
 		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
 		RequestTimeout: 4 * time.Second, ShutdownDelay: &delay, PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
 		GCPercent: "200", MemoryLimit: "1GiB",
@@ -112,6 +113,9 @@ func TestWrongValues(t *testing.T) {
 		`LOG_REQUESTS is not a boolean: say true or false`:                                                                   {"LOG_REQUESTS": "x"},
 		`OTEL_EXPORTER_OTLP_ENDPOINT is an http or https URL without user or password: OTEL_EXPORTER_OTLP_HEADERS has those`: {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:hunter2@otel.example"},
 		`PUBLIC_URL has http or https URLs, not "api.example"`:                                                               {"PUBLIC_URL": "api.example"},
+		`APP_URL has http or https URLs, not "app.example"`:                                                                  {"APP_URL": "app.example"},
+		`MAIL_FROM is required with SMTP_URL: the address that mails are from`:                                               {"SMTP_URL": "smtp://mail.example"},
+		`MAIL_FROM is an email address such as Dossier <dossier@example.com>`:                                                {"MAIL_FROM": "Dossier"},
 		`CORS_ORIGINS has origins such as https://app.example, with nothing behind the host, not "https://a.example/"`:       {"CORS_ORIGINS": "https://a.example/"},
 		`CORS_ORIGINS has http or https URLs, not "*"`:                                                                       {"CORS_ORIGINS": "https://a.example,*"},
 		`TRUSTED_PROXIES has networks such as 10.0.0.0/8, not "10.0.0.1"`:                                                    {"TRUSTED_PROXIES": "10.0.0.1"},
@@ -143,6 +147,16 @@ func TestWrongValues(t *testing.T) {
 			t.Errorf("%v\ngot  %v\nwant %s", environment, err, want)
 		}
 	}
+	for _, server := range []string{"mail.example:587", "http://mail.example", "smtp://", "smtp://mail.example:0", "smtp://mail.example:99999", "smtp://mail.example:x",
+		"smtp://mail.example/x", "smtp://mail.example?x=y", "smtp://user@mail.example", "smtp://user:hunter2/@mail.example", "smtp://user:hunter2#@mail.example"} {
+		_, err := parse(map[string]string{"SMTP_URL": server, "MAIL_FROM": "d@d.example"})
+		if err == nil || !strings.HasPrefix(err.Error(), "SMTP_URL is smtp://") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("SMTP_URL %q: %v", server, err)
+		}
+	}
+	for _, server := range []string{"smtp://mail.example", "smtps://mail.example:465/", "smtp://u:p%40ss@[::1]:25"} {
+		mustParse(t, map[string]string{"SMTP_URL": server, "MAIL_FROM": `"Dossier, Inc." <d@d.example>`})
+	}
 	for _, endpoint := range []string{"otel.example:4318", "grpc://otel.example", "http://"} {
 		if _, err := parse(map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}); err == nil {
 			t.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT may be %q", endpoint)
@@ -162,6 +176,7 @@ func TestUnsafeProduction(t *testing.T) {
 		`TRUSTED_PROXIES are networks of your own with APP_ENV=production, not "::/0", which is everyone`:                         {"TRUSTED_PROXIES", "::/0"},
 		`CORS_ORIGINS has http or https URLs, not "*"`:                                                                            {"CORS_ORIGINS", "*"},
 		`JWT_JWKS_URL is https with APP_ENV=production, not "http://id.example/keys", or anyone on the way can sign in as anyone`: {"JWT_JWKS_URL", "http://id.example/keys"},
+		`APP_URL is https with APP_ENV=production, not "http://app.example", or mailed tokens can be read on their way`:           {"APP_URL", "http://app.example"},
 	} {
 		environment := map[string]string{"JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "JWT_JWKS_URL": "http://127.0.0.1/keys", "APP_ENV": Production, "POSTGRES_URL": "postgres://db.example/dossier", setting[0]: setting[1]}
 		if _, err := parse(environment); err == nil || err.Error() != want {
@@ -177,6 +192,23 @@ func TestUnsafeProduction(t *testing.T) {
 		"APP_ENV": Production, "POSTGRES_URL": "postgres://db.example/dossier", "PUBLIC_URL": "http://localhost:8080",
 		"CORS_ORIGINS": "https://app.example,http://localhost:3000,http://127.0.0.1:3000", "TRUSTED_PROXIES": "10.0.0.0/8",
 	})
+}
+
+// No way of printing the configuration shows the password of the mail server.
+func TestMailPasswordIsMasked(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"smtp://u:hunter2@mail.example:587": "SMTP_URL=smtp://u:***@mail.example:587", "smtps://mail.example": "SMTP_URL=smtps://mail.example",
+		"smtp://a%40b:hunter2@[::1]": "SMTP_URL=smtp://a%40b:***@[::1]",
+	} {
+		c := mustParse(t, map[string]string{"SMTP_URL": address, "MAIL_FROM": "d@d.example"})
+		if lines := c.Lines(); !slices.Contains(lines, want) {
+			t.Errorf("no line %q in %q", want, lines)
+		}
+		if text := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(text, "hunter2") {
+			t.Errorf("%s", text)
+		}
+	}
 }
 
 // Whoever mends the environment sees all that is wrong at once, also when some of it is not even of its type.

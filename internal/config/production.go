@@ -21,6 +21,9 @@ func (c Config) checkProduction() []error {
 	if readable(c.PublicURL) {
 		fail("PUBLIC_URL is https with APP_ENV=%s, not %q, or credentials can be read on their way", Production, c.PublicURL)
 	}
+	if c.AppURL != c.PublicURL && readable(c.AppURL) {
+		fail("APP_URL is https with APP_ENV=%s, not %q, or mailed tokens can be read on their way", Production, c.AppURL)
+	}
 	for _, origin := range c.CORSOrigins {
 		if readable(origin) {
 			fail("CORS_ORIGINS are https with APP_ENV=%s, not %q, or anyone on the way can speak for them", Production, origin)

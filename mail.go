@@ -1,0 +1,28 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"dossier/internal/auth"
+	"dossier/internal/config"
+	"dossier/internal/mail"
+	"dossier/repo"
+)
+
+// newSessions makes what signs people in, with the post that mails them their tokens.
+func newSessions(c config.Config, store *repo.Store, logger *slog.Logger) (auth.Sessions, error) {
+	var mailer auth.Mailer = mail.Log{Logger: logger}
+	switch {
+	case c.SMTPURL != "":
+		smtp, err := mail.NewSMTP(string(c.SMTPURL), c.MailFrom)
+		if err != nil {
+			return auth.Sessions{}, fmt.Errorf("SMTP_URL: %w", err)
+		}
+		mailer = smtp
+	case !c.IsDevelopment():
+		logger.Warn("there is no SMTP_URL: nobody can reset a password or verify an address, and invitations are not mailed")
+		return auth.NewSessions(store, nil), nil
+	}
+	return auth.NewSessions(store, auth.NewPost(store, mailer, c.AppURL, logger)), nil
+}
