@@ -89,7 +89,15 @@ func (r Reader) AdapterSession(ctx context.Context, tokenHash []byte) (*model.Ad
 
 func (tx *Tx) lockAdapterUser(ctx context.Context, to strength, id model.UserID) (*model.User, error) {
 	user, err := tx.adapterUser(ctx, tx.adapterUsers().Where("?TableAlias.id = ?", id).For(string(to)))
-	return user, fault.Blame(err, "id")
+	return user, blameMissing(err, "id")
+}
+
+// blameMissing puts the blame for what is not there on a field of the input.
+func blameMissing(err error, field string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.Blame(err, field)
+	}
+	return err
 }
 
 // CreateAdapterUser adds a MEMBER to the key's company.
@@ -141,6 +149,9 @@ func (tx *Tx) UpdateAdapterUser(ctx context.Context, in model.UpdateAdapterUserI
 
 // DeleteAdapterUser removes a user who owns nothing, with sessions, account links and passkeys.
 func (tx *Tx) DeleteAdapterUser(ctx context.Context, in model.DeleteAdapterUserInput) (*model.User, error) {
+	if err := tx.mayAdapt(); err != nil {
+		return nil, err
+	}
 	if _, err := tx.lockManaged(ctx, in.ID, nil); err != nil {
 		return nil, wrap(err, "delete user", in.ID)
 	}

@@ -52,7 +52,7 @@ func (tx *Tx) UpdateAdapterAuthenticator(
 ) (*model.Authenticator, error) {
 	passkey, err := tx.AdapterAuthenticator(ctx, in.CredentialID)
 	if err != nil {
-		return nil, fault.Blame(err, "credentialId")
+		return nil, blameMissing(err, "credentialId")
 	}
 	passkey.Counter = in.Counter
 	changed, err := count(tx.db.NewUpdate().Model(passkey).Column("counter", "updated_at").
