@@ -51,6 +51,13 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000071', id, '\x01', now() FROM users WHERE email = 'ann@one.example';`,
 	"20261125000003_list_indexes.sql": "",
 	"20261125000004_stale_rows.sql":   "",
+	"20261126000001_credentials.sql": `
+		INSERT INTO api_keys (id, user_id, company_id, name, hint, token_hash, scopes)
+			SELECT '00000000-0000-7000-8000-000000000081', id, company_id, 'Import', 'ABCD', '\x02', 'users:read' FROM users WHERE email = 'ann@one.example';
+		INSERT INTO one_time_tokens (id, user_id, purpose, email, token_hash, expires)
+			SELECT '00000000-0000-7000-8000-000000000082', id, 'PASSWORD_RESET', email, '\x03', now() FROM users WHERE email = 'ann@one.example';
+		INSERT INTO verification_tokens (id, identifier, token_hash, expires)
+			VALUES ('00000000-0000-7000-8000-000000000083', 'ann@one.example', '\x04', now());`,
 	"20261126000004_authenticators.sql": `
 		INSERT INTO authenticators (id, user_id, provider_account_id, credential_id, credential_public_key, counter,
 			credential_device_type, credential_backed_up)

@@ -188,3 +188,43 @@ func TestAdapterReadsGoByIndexes(t *testing.T) {
 		}
 	}
 }
+
+// A session that a frontend ends, or lets end sooner, is over where it was ended at once, and on every instance within a second.
+func TestAdapterSessionsAreForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	here, there := newInstance(t, w), newInstance(t, w)
+	key := w.keyViewer(t, w.manager, model.ScopeAuthAdapter)
+	for name, end := range map[string]func(context.Context, *repo.Tx, []byte) error{
+		"deleted": func(ctx context.Context, tx *repo.Tx, hash []byte) error {
+			_, err := tx.DeleteAdapterSession(ctx, hash)
+			return err
+		},
+		"shortened": func(ctx context.Context, tx *repo.Tx, hash []byte) error {
+			_, err := tx.UpdateAdapterSession(ctx, hash, new(time.Now()))
+			return err
+		},
+	} {
+		hash := auth.HashToken(name)
+		err := here.InTx(t.Context(), key, func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.CreateAdapterSession(ctx, model.CreateAdapterSessionInput{UserID: w.member.ID, ExpiresAt: time.Now().Add(time.Hour)}, hash)
+			return err
+		})
+		for _, i := range []*instance{here, there} {
+			if _, _, _, warm := i.whoIs(t.Context(), hash); err != nil || warm != nil {
+				t.Fatalf("%s: %v, %v", name, err, warm)
+			}
+		}
+		err = here.InTx(t.Context(), key, func(ctx context.Context, tx *repo.Tx) error { return end(ctx, tx, hash) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, _, err := here.whoIs(t.Context(), hash); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s, it goes on here: %v", name, err)
+		}
+		within(t, staleMax, "end there of a session that was "+name, func() bool {
+			_, _, _, err := there.whoIs(t.Context(), hash)
+			return fault.Is(err, fault.Unauthenticated)
+		})
+	}
+}
