@@ -22,13 +22,15 @@ lint:
 	go vet ./...
 	go tool staticcheck ./...
 	cd bench && go vet ./... && go tool staticcheck ./...
+	cd examples/go-client && go vet ./...
 
 generate:
 	go tool gqlgen generate
+	cd examples/go-client && go generate ./...
 
 # Fails when what is checked in is not what the schema generates.
 generated: generate
-	git diff --exit-code -- graph/exec
+	git diff --exit-code -- graph/exec examples/go-client
 
 # The benchmark: a module of its own, see bench/README.md. Its program is what runs, and so what Ctrl-C and SIGTERM reach;
 # it ends whatever it has started. Settings are variables: make bench SCALE=0.1 PEERS=dossier,limit
