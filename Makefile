@@ -12,6 +12,8 @@ test:
 	@PATH="$$PATH:/usr/sbin"; command -v pgbouncer >/dev/null || \
 		echo "SKIPPED: there is no PgBouncer, so nothing went through a pooler. On Debian: apt-get install pgbouncer"
 	@command -v npm >/dev/null || echo "SKIPPED: there is no npm, so nobody tried the adapter of Auth.js. Install Node.js 20 or later"
+	@command -v curl >/dev/null && command -v jq >/dev/null || \
+		echo "SKIPPED: curl or jq is missing, so docs/integrating.md was not tried. On Debian: apt-get install curl jq"
 
 # The README's picture of the playground.
 screenshot:
