@@ -12,6 +12,8 @@ test:
 	@PATH="$$PATH:/usr/sbin"; command -v pgbouncer >/dev/null || \
 		echo "SKIPPED: there is no PgBouncer, so nothing went through a pooler. On Debian: apt-get install pgbouncer"
 	@command -v npm >/dev/null || echo "SKIPPED: there is no npm, so nobody tried the adapter of Auth.js. Install Node.js 20 or later"
+	@command -v curl >/dev/null && command -v jq >/dev/null || \
+		echo "SKIPPED: curl or jq is missing, so docs/integrating.md was not tried. On Debian: apt-get install curl jq"
 
 # The README's picture of the playground.
 screenshot:
@@ -22,13 +24,15 @@ lint:
 	go vet ./...
 	go tool staticcheck ./...
 	cd bench && go vet ./... && go tool staticcheck ./...
+	cd examples/go-client && go vet ./...
 
 generate:
 	go tool gqlgen generate
+	cd examples/go-client && go generate ./...
 
 # Fails when what is checked in is not what the schema generates.
 generated: generate
-	git diff --exit-code -- graph/exec
+	git diff --exit-code -- graph/exec examples/go-client
 
 # The benchmark: a module of its own, see bench/README.md. Its program is what runs, and so what Ctrl-C and SIGTERM reach;
 # it ends whatever it has started. Settings are variables: make bench SCALE=0.1 PEERS=dossier,limit
