@@ -20,9 +20,10 @@ var rootRules = map[string]struct {
 	role  model.Role
 	scope model.Scope
 }{
-	"signIn acceptInvitation":                               {anyone, ""},
-	"signOut endSession endSessions unlinkAccount":          {model.RoleMember, people},
-	"apiKey apiKeys createApiKey revokeApiKey rotateApiKey": {model.RoleMember, people},
+	"signIn acceptInvitation requestPasswordReset resetPassword verifyEmail": {anyone, ""},
+	"signOut endSession endSessions unlinkAccount":                           {model.RoleMember, people},
+	"apiKey apiKeys createApiKey revokeApiKey rotateApiKey":                  {model.RoleMember, people},
+	"changePassword requestEmailVerification":                                {model.RoleMember, people},
 	"currentApiKey": {model.RoleMember, anyScope},
 
 	"node nodes":                 {model.RoleMember, model.ScopeProjectsRead}, // of projects, as they are asked for here
@@ -33,6 +34,13 @@ var rootRules = map[string]struct {
 	"theme themes":               {model.RoleMember, model.ScopeThemesRead},
 	"conversation conversations": {model.RoleMember, model.ScopeConversationsRead},
 	"auditLog":                   {model.RoleManager, model.ScopeAuditRead},
+
+	"adapterUser adapterUserByEmail adapterUserByAccount adapterAccount adapterSession adapterAuthenticator adapterAuthenticators": {
+		model.RoleManager, model.ScopeAuthAdapter},
+	"createAdapterUser updateAdapterUser deleteAdapterUser linkAdapterAccount unlinkAdapterAccount createAdapterSession updateAdapterSession": {
+		model.RoleManager, model.ScopeAuthAdapter},
+	"deleteAdapterSession createAdapterVerificationToken useAdapterVerificationToken createAdapterAuthenticator updateAdapterAuthenticator": {
+		model.RoleManager, model.ScopeAuthAdapter},
 
 	"createCompany deleteCompany transferUser": {model.RoleAdmin, people},
 	"updateCompany": {model.RoleManager, model.ScopeCompaniesWrite},
@@ -182,6 +190,8 @@ func (a asker) check(t *testing.T, s *surface, name string, role model.Role, sco
 	case a.role == anyone:
 		want = "UNAUTHENTICATED"
 	case !a.role.AtLeast(role), a.key && scope != anyScope && !a.may(scope):
+		want = "FORBIDDEN"
+	case scope == model.ScopeAuthAdapter && !a.key: // which a person's session is not enough for
 		want = "FORBIDDEN"
 	}
 	roots(s, func(operation string, f *fieldInfo) {
