@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -234,18 +233,25 @@ func TestAPIKeysAreBounded(t *testing.T) {
 	w := newWorld(t)
 	in := model.CreateAPIKeyInput{Name: "n", Scopes: []model.Scope{model.ScopeUsersRead}}
 	another := createKey(w, w.member, in)
-	for range repo.APIKeysMax - 2 {
+	for range repo.APIKeysMax - 1 {
 		must[*model.APIKey](t)(another(t))
 	}
-	var wait sync.WaitGroup
-	for range 6 {
-		wait.Go(func() {
-			if _, err := another(t); err != nil && !fault.Is(err, fault.Conflict) {
-				t.Error(err)
-			}
+	// Of two that are made at a time the second one waits, and is one too many.
+	second := make(chan error, 1)
+	must[*model.APIKey](t)(inTx(t, w, w.member, func(ctx context.Context, tx *repo.Tx) (*model.APIKey, error) {
+		_, made := auth.NewAPIKey()
+		key, err := tx.CreateAPIKey(ctx, in, made)
+		go func() {
+			_, err := another(t)
+			second <- err
+		}()
+		within(t, 10*time.Second, "second one", func() bool {
+			waiting, err := query(w.DB, "SELECT '' FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+			return len(waiting) > 0 || len(second) > 0 || err != nil
 		})
-	}
-	wait.Wait()
+		return key, err
+	}))
+	wantFault(t, "the second of two", <-second, fault.Conflict, "")
 	keys := must[*model.APIKeyConnection](t)(w.reader(w.member).APIKeys(t.Context(), first(100))).Nodes
 	if len(keys) != repo.APIKeysMax {
 		t.Fatalf("%d keys, want %d", len(keys), repo.APIKeysMax)
