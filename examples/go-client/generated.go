@@ -214,7 +214,7 @@ const (
 	ErrorCodeConflict ErrorCode = "CONFLICT"
 	// What was to be changed is not there, or not visible to you.
 	ErrorCodeNotFound ErrorCode = "NOT_FOUND"
-	// The email or the password of a sign-in is wrong, or the token of an invitation cannot be used.
+	// The email or the password of a sign-in or a change is wrong, or a token that was mailed or handed over cannot be used.
 	ErrorCodeUnauthenticated ErrorCode = "UNAUTHENTICATED"
 )
 
