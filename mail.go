@@ -21,8 +21,14 @@ func newSessions(c config.Config, store *repo.Store, logger *slog.Logger) (auth.
 		}
 		mailer = smtp
 	case !c.IsDevelopment():
-		logger.Warn("there is no SMTP_URL: nobody can reset a password or verify an address, and invitations are not mailed")
 		return auth.NewSessions(store, nil), nil
 	}
 	return auth.NewSessions(store, auth.NewPost(store, mailer, c.AppURL, logger)), nil
+}
+
+// warnOfMail says what does not work without a mail server.
+func warnOfMail(c config.Config, logger *slog.Logger) {
+	if c.SMTPURL == "" && !c.IsDevelopment() {
+		logger.Warn("there is no SMTP_URL: nobody can reset a password or verify an address, and invitations are not mailed")
+	}
 }

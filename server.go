@@ -98,6 +98,7 @@ func (serveCommand) Run(ctx context.Context) error {
 			return
 		}
 		if ctx.Err() == nil {
+			warnOfMail(c, logger)
 			welcome(c, db, time.Since(started))
 			db.store.Watch(ctx, db.direct, logger)
 		}
