@@ -199,7 +199,8 @@ func TestFailedSignInsTakeAsLong(t *testing.T) {
 	}
 	t.Logf("%v", fastest)
 	for name, took := range fastest {
-		if took < halfASecond || float64(took) > 1.5*float64(fastest["bcrypt"]) {
+		// The race detector makes one hash slower than the other.
+		if took < halfASecond || !raced && float64(took) > 1.5*float64(fastest["bcrypt"]) {
 			t.Errorf("%s takes %s: %v", name, took, fastest)
 		}
 	}
