@@ -16,7 +16,8 @@ type table struct{ name, key string }
 
 // tables are all that Dossier has, those that others refer to first.
 var tables = []table{
-	{"companies", "id"}, {"users", "id"}, {"sessions", "id"}, {"accounts", "id"}, {"invitations", "id"}, {"projects", "id"},
+	{"companies", "id"}, {"users", "id"}, {"sessions", "id"}, {"accounts", "id"}, {"invitations", "id"},
+	{"api_keys", "id"}, {"one_time_tokens", "id"}, {"verification_tokens", "id"}, {"authenticators", "id"}, {"projects", "id"},
 	{"documents", "id"}, {"conversations", "id"}, {"themes", "id"}, {"project_themes", "project_id, theme_id"},
 	{"document_themes", "document_id, theme_id"}, {"audit_log", "id"},
 }
