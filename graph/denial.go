@@ -6,10 +6,9 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/maypok86/otter/v2"
-	"golang.org/x/time/rate"
 
 	"dossier/internal/fault"
+	"dossier/internal/limits"
 	"dossier/internal/telemetry"
 	"dossier/model"
 	"dossier/repo"
@@ -18,9 +17,6 @@ import (
 const (
 	// denialsPerMinute is how many refused mutations of a user the audit log has: so many at once, and from then on in a minute.
 	denialsPerMinute = 10
-	// deniedUsersMax bounds the users who are counted, and deniedUserKept is for how long: by then nothing is left to count.
-	deniedUsersMax = 10_000
-	deniedUserKept = 2 * time.Minute
 	// denialTimeout bounds how long the answer waits for the entry.
 	denialTimeout = 500 * time.Millisecond
 )
@@ -30,13 +26,12 @@ type denials struct {
 	store  *repo.Store
 	logger *slog.Logger
 	values bool
-	users  *otter.Cache[model.UserID, *rate.Limiter]
+	users  limits.PerName
 }
 
 func newDenials(c Config) *denials {
-	return &denials{c.Store, c.Logger, c.LogValues, otter.Must(&otter.Options[model.UserID, *rate.Limiter]{
-		MaximumSize: deniedUsersMax, ExpiryCalculator: otter.ExpiryAccessing[model.UserID, *rate.Limiter](deniedUserKept),
-	})}
+	return &denials{c.Store, c.Logger, c.LogValues,
+		limits.NewPerName(limits.Budget{Tries: denialsPerMinute, Every: time.Minute / denialsPerMinute})}
 }
 
 // accessDirective is what @access is made of.
@@ -65,12 +60,7 @@ func (d *denials) recorded(directive accessDirective) accessDirective {
 
 // record writes the entry, in a transaction of its own. A client that does not wait for the answer does not keep it from that.
 func (d *denials) record(ctx context.Context, viewer model.Viewer, mutation, reason string) {
-	limiter, ok := d.users.GetIfPresent(viewer.UserID)
-	if !ok {
-		full := rate.NewLimiter(rate.Every(time.Minute/denialsPerMinute), denialsPerMinute)
-		limiter, _ = d.users.SetIfAbsent(viewer.UserID, full)
-	}
-	if !limiter.Allow() {
+	if !d.users.Allow(viewer.UserID.String()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), denialTimeout)

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"errors"
 
 	"dossier/internal/auth"
 	"dossier/internal/fault"
@@ -62,16 +61,11 @@ func keepInCookie(ctx context.Context, wanted bool, payload *model.SignInPayload
 	return payload
 }
 
-// signInPayload makes whoever signed in the viewer of the rest of the request. Elsewhere UNAUTHENTICATED is an error; as
-// the refusal of what the input has for a credential it is a user error.
+// signInPayload makes whoever signed in the viewer of the rest of the request.
 func signInPayload(
 	ctx context.Context, signedIn *auth.SignedIn, err error, refusal *fault.Error,
 ) (*model.SignInPayload, error) {
-	if refusal != nil && errors.Is(err, refusal) {
-		return &model.SignInPayload{UserErrors: []model.UserError{
-			{Code: model.ErrorCode(refusal.Code), Message: refusal.Message}}}, nil
-	}
-	userErrors, err := splitUserErrors(err)
+	userErrors, err := splitRefusal(err, refusal)
 	payload := &model.SignInPayload{UserErrors: userErrors}
 	if signedIn != nil {
 		payload.Token, payload.ExpiresAt, payload.User = &signedIn.Token, &signedIn.Expires, signedIn.User

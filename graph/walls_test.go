@@ -15,11 +15,14 @@ import (
 // The proof of the walls: every field that there is, as introspection tells, is asked for over HTTP by everyone who could. What is
 // expected stands here, and not in the schema: a rule that is taken out of it fails, and so does a field that is not expected.
 
-// Who may use the root fields: the least role, and the scope of an API key.
-var rootRules = map[string]struct {
+// rootRule is the least role for a root field, and the scope of an API key.
+type rootRule struct {
 	role  model.Role
 	scope model.Scope
-}{
+}
+
+// Who may use the root fields.
+var rootRules = map[string]rootRule{
 	"signIn acceptInvitation requestPasswordReset resetPassword verifyEmail": {anyone, ""},
 	"signOut endSession endSessions unlinkAccount":                           {model.RoleMember, people},
 	"apiKey apiKeys createApiKey revokeApiKey rotateApiKey":                  {model.RoleMember, people},
@@ -162,57 +165,59 @@ func TestWallsOfRootFields(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := introspect(t, w.Anonymous())
-	expected := map[string]bool{}
-	askers := w.askers(t)
+	expected := map[string]rootRule{}
 	for names, rule := range rootRules {
 		for name := range strings.FieldsSeq(names) {
-			expected[name] = true
-			for i := range askers {
-				askers[i].check(t, s, name, rule.role, rule.scope)
-			}
+			expected[name] = rule
 		}
 	}
-	roots(s, func(_ string, f *fieldInfo) {
-		if !expected[f.Name] {
+	askers := w.askers(t)
+	roots(s, func(operation string, f *fieldInfo) {
+		rule, ok := expected[f.Name]
+		if !ok {
 			t.Errorf("nobody says who may use %s", f.Name)
+			return
 		}
 		delete(expected, f.Name)
+		for _, a := range askers {
+			a.check(t, s, operation, f, rule)
+		}
 	})
 	for name := range expected {
 		t.Errorf("there is no %s", name)
 	}
 }
 
-func (a asker) check(t *testing.T, s *surface, name string, role model.Role, scope model.Scope) {
-	want := ""
+// wants is how a field of the rule refuses the asker, empty for not at all.
+func (r rootRule) wants(a asker) string {
 	switch {
-	case role == anyone:
+	case r.role == anyone:
+		return ""
 	case a.role == anyone:
-		want = "UNAUTHENTICATED"
-	case !a.role.AtLeast(role), a.key && scope != anyScope && !a.may(scope):
-		want = "FORBIDDEN"
-	case scope == model.ScopeAuthAdapter && !a.key: // which a person's session is not enough for
-		want = "FORBIDDEN"
+		return "UNAUTHENTICATED"
+	case !a.role.AtLeast(r.role), a.key && r.scope != anyScope && !a.may(r.scope):
+		return "FORBIDDEN"
+	case r.scope == model.ScopeAuthAdapter && !a.key: // which a person's session is not enough for
+		return "FORBIDDEN"
 	}
-	roots(s, func(operation string, f *fieldInfo) {
-		if f.Name != name {
-			return
+	return ""
+}
+
+func (a asker) check(t *testing.T, s *surface, operation string, f *fieldInfo, rule rootRule) {
+	build := &asking{surface: s, t: t, ids: func(path string) string { return missingID(s.kindOf(t, f.Name, path)) }}
+	query := strings.ToLower(operation) + " { " + build.call(f, s.shallow(f.Type.named())) + " }"
+	got, want := "", rule.wants(a)
+	answer := a.client().Do(t, query)
+	for _, code := range codesAt(answer, 1) {
+		if code == "UNAUTHENTICATED" || code == "FORBIDDEN" {
+			got = code
+		} else if code == "GRAPHQL_VALIDATION_FAILED" {
+			t.Fatalf("not valid: %s", query)
 		}
-		build := &asking{surface: s, t: t, ids: func(path string) string { return missingID(s.kindOf(t, f.Name, path)) }}
-		query := strings.ToLower(operation) + " { " + build.call(f, s.shallow(f.Type.named())) + " }"
-		got := ""
-		answer := a.client().Do(t, query)
-		for _, code := range codesAt(answer, 1) {
-			if code == "UNAUTHENTICATED" || code == "FORBIDDEN" {
-				got = code
-			} else if code == "GRAPHQL_VALIDATION_FAILED" {
-				t.Fatalf("not valid: %s", query)
-			}
-		}
-		if got != want {
-			t.Errorf("%s is answered %s: %q, want %q\n%s", a.name, query, got, want, answer.Body)
-		}
-	})
+	}
+	if got != want {
+		t.Errorf("%s is answered %s: %q, want %q\n%s", a.name, query, got, want, answer.Body)
+	}
 }
 
 // missingID is an id of the entity that no row has.

@@ -103,10 +103,13 @@ func (tx *Tx) saveAccess(
 	return wrap(save(ctx, tx, user, &user.Version, c, also), "save access of", user.ID)
 }
 
-// blameUser puts the blame for a missing user on the input's userId.
-func blameUser(err error) error {
+// blameMissing puts the blame for what is not there on a field of the input.
+func blameMissing(err error, field string) error {
 	if fault.Is(err, fault.NotFound) {
-		return fault.Blame(err, "userId")
+		return fault.Blame(err, field)
 	}
 	return err
 }
+
+// blameUser puts the blame for a missing user on the input's userId.
+func blameUser(err error) error { return blameMissing(err, "userId") }

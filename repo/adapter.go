@@ -34,16 +34,6 @@ func ofAdapterUsers[T any](r Reader) *bun.SelectQuery {
 	return r.db.NewSelect().Model((*T)(nil)).Where("user_id IN (?)", r.adapterUsers().Column("id")).Err(r.mayAdapt())
 }
 
-func only[T any](rows []*T, err error, thing string) (*T, error) {
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) == 0 {
-		return nil, fault.Missing(thing)
-	}
-	return rows[0], nil
-}
-
 // stored is a time as PostgreSQL keeps it: a frontend that has given it is told no other one than it reads later.
 func stored(at time.Time) time.Time { return at.Truncate(time.Microsecond) }
 
@@ -90,14 +80,6 @@ func (r Reader) AdapterSession(ctx context.Context, tokenHash []byte) (*model.Ad
 func (tx *Tx) lockAdapterUser(ctx context.Context, to strength, id model.UserID) (*model.User, error) {
 	user, err := tx.adapterUser(ctx, tx.adapterUsers().Where("?TableAlias.id = ?", id).For(string(to)))
 	return user, blameMissing(err, "id")
-}
-
-// blameMissing puts the blame for what is not there on a field of the input.
-func blameMissing(err error, field string) error {
-	if fault.Is(err, fault.NotFound) {
-		return fault.Blame(err, field)
-	}
-	return err
 }
 
 // CreateAdapterUser adds a MEMBER to the key's company.

@@ -57,13 +57,7 @@ func (r Reader) CurrentAPIKey(ctx context.Context) (*model.APIKey, error) {
 	}
 	keys, err := read[model.APIKey](ctx, r, r.db.NewSelect().Model((*model.APIKey)(nil)).
 		Where("?TableAlias.id = ? AND ?TableAlias.user_id = ?", param{r.viewer.KeyID}, param{r.viewer.UserID}))
-	if err != nil {
-		return nil, err
-	}
-	if len(keys) == 0 {
-		return nil, fault.Missing("API key")
-	}
-	return model.Join(keys)[0], nil
+	return only(model.Join(keys), err, "API key")
 }
 
 // How many API keys a user may have that are live and that no other one has taken the place of, and how many with those. So

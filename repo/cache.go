@@ -82,6 +82,21 @@ func (c *credential) viewer() model.Viewer {
 	}
 }
 
+// viewerBy gives whose credential has this token's hash: the one that is cached, or what load reads, which is cached from then on.
+func (s *Store) viewerBy(tokenHash []byte, load func() (*credential, error)) (model.Viewer, error) {
+	cache := s.cache.Load()
+	if known, ok := cache.credential(tokenHash); ok {
+		return known.viewer(), nil
+	}
+	read := cache.now()
+	found, err := load()
+	if err != nil {
+		return model.Viewer{}, err
+	}
+	cache.keepCredential(read, tokenHash, found)
+	return found.viewer(), nil
+}
+
 // keepCredential keeps a credential and its user, unless something was forgotten since the generation in which they were read.
 func (c *cache) keepCredential(read uint64, tokenHash []byte, found *credential) {
 	if c == nil {

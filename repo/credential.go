@@ -24,11 +24,10 @@ type apiKeyUser struct {
 // ViewerByAPIKey gives whose API key has this token hash, UNAUTHENTICATED when there is none, it has ended, or its user is
 // deactivated. One that was asked for before costs no statement.
 func (s *Store) ViewerByAPIKey(ctx context.Context, tokenHash []byte) (model.Viewer, error) {
-	cache := s.cache.Load()
-	if known, ok := cache.credential(tokenHash); ok {
-		return known.viewer(), nil
-	}
-	read := cache.now()
+	return s.viewerBy(tokenHash, func() (*credential, error) { return s.loadAPIKey(ctx, tokenHash) })
+}
+
+func (s *Store) loadAPIKey(ctx context.Context, tokenHash []byte) (*credential, error) {
 	var found []*apiKeyUser
 	err := s.db.NewSelect().Model(&found).ExcludeColumn("password_hash").
 		ColumnExpr("api_key.id AS key_id, api_key.scopes AS key_scopes, api_key.expires AS key_expires_at").
@@ -37,17 +36,15 @@ func (s *Store) ViewerByAPIKey(ctx context.Context, tokenHash []byte) (model.Vie
 		Where("api_key.token_hash = ? AND ?TableAlias.deactivated_at IS NULL", tokenHash).Where(isLive).
 		Scan(ctx)
 	if err != nil {
-		return model.Viewer{}, translate(err)
+		return nil, translate(err)
 	}
 	if len(found) == 0 {
-		return model.Viewer{}, fault.New(fault.Unauthenticated, "The API key is unknown, or has ended: it expired or was revoked.")
+		return nil, fault.New(fault.Unauthenticated, "The API key is unknown, or has ended: it expired or was revoked.")
 	}
-	key := &credential{keyID: found[0].KeyID, scopes: found[0].KeyScopes, expiresAt: found[0].KeyExpiresAt, user: &found[0].User}
-	cache.keepCredential(read, tokenHash, key)
 	if !found[0].KeyUseNoted {
-		s.noteAPIKeyUse(ctx, key.keyID)
+		s.noteAPIKeyUse(ctx, found[0].KeyID)
 	}
-	return key.viewer(), nil
+	return &credential{keyID: found[0].KeyID, scopes: found[0].KeyScopes, expiresAt: found[0].KeyExpiresAt, user: &found[0].User}, nil
 }
 
 // The use of an API key is noted once in so long, and no request waits longer for that.

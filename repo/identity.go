@@ -23,15 +23,16 @@ type Identity struct {
 func (s *Store) ViewerByIdentity(
 	ctx context.Context, tokenHash []byte, identify func(context.Context) (Identity, error),
 ) (model.Viewer, error) {
-	cache := s.cache.Load()
-	if known, ok := cache.credential(tokenHash); ok {
-		return known.viewer(), nil
-	}
-	identity, err := identify(ctx)
-	if err != nil {
-		return model.Viewer{}, err
-	}
-	read := cache.now()
+	return s.viewerBy(tokenHash, func() (*credential, error) {
+		identity, err := identify(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s.loadIdentity(ctx, identity)
+	})
+}
+
+func (s *Store) loadIdentity(ctx context.Context, identity Identity) (*credential, error) {
 	var found []*model.User
 	q := s.db.NewSelect().Model(&found).ExcludeColumn("password_hash").Where("?TableAlias.deactivated_at IS NULL")
 	if identity.Email != "" {
@@ -41,12 +42,10 @@ func (s *Store) ViewerByIdentity(
 			identity.Provider, identity.Subject, identity.UserID)
 	}
 	if err := q.Scan(ctx); err != nil {
-		return model.Viewer{}, translate(err)
+		return nil, translate(err)
 	}
 	if len(found) == 0 {
-		return model.Viewer{}, fault.New(fault.Unauthenticated, "The token is of nobody who may sign in.")
+		return nil, fault.New(fault.Unauthenticated, "The token is of nobody who may sign in.")
 	}
-	token := &credential{expiresAt: &identity.ExpiresAt, user: found[0]}
-	cache.keepCredential(read, tokenHash, token)
-	return token.viewer(), nil
+	return &credential{expiresAt: &identity.ExpiresAt, user: found[0]}, nil
 }

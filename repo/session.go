@@ -27,11 +27,10 @@ type sessionUser struct {
 // deactivated. A session that was asked for before costs no statement. One that is used ends later; once an hour at most that
 // costs a statement, too.
 func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Viewer, error) {
-	cache := s.cache.Load()
-	if known, ok := cache.credential(tokenHash); ok {
-		return known.viewer(), nil
-	}
-	read := cache.now()
+	return s.viewerBy(tokenHash, func() (*credential, error) { return s.loadSession(ctx, tokenHash) })
+}
+
+func (s *Store) loadSession(ctx context.Context, tokenHash []byte) (*credential, error) {
 	var found []*sessionUser
 	err := s.db.NewSelect().Model(&found).ExcludeColumn("password_hash").
 		ColumnExpr("session.id AS session_id, session.expires AS session_expires_at").
@@ -41,17 +40,15 @@ func (s *Store) ViewerBySession(ctx context.Context, tokenHash []byte) (model.Vi
 		Where("session.token_hash = ? AND session.expires > now() AND ?TableAlias.deactivated_at IS NULL", tokenHash).
 		Scan(ctx)
 	if err != nil {
-		return model.Viewer{}, translate(err)
+		return nil, translate(err)
 	}
 	if len(found) == 0 {
-		return model.Viewer{}, fault.New(fault.Unauthenticated, "The session is unknown or has ended: sign in again.")
+		return nil, fault.New(fault.Unauthenticated, "The session is unknown or has ended: sign in again.")
 	}
 	if found[0].SessionSlides {
 		found[0].SessionExpiresAt = s.slide(ctx, found[0].SessionID, found[0].SessionExpiresAt)
 	}
-	session := &credential{sessionID: found[0].SessionID, expiresAt: &found[0].SessionExpiresAt, user: &found[0].User}
-	cache.keepCredential(read, tokenHash, session)
-	return session.viewer(), nil
+	return &credential{sessionID: found[0].SessionID, expiresAt: &found[0].SessionExpiresAt, user: &found[0].User}, nil
 }
 
 // personal selects rows that are a user's private affair: one's own, those of the company's users for a MANAGER, all for

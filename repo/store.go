@@ -208,6 +208,17 @@ func all[T any, P model.Row[T]](ctx context.Context, q *bun.SelectQuery) ([]*T, 
 	return model.Join[T, P](rows), err
 }
 
+// only gives the row of a select for one, or says what is not there.
+func only[T any](rows []*T, err error, thing string) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fault.Missing(thing)
+	}
+	return rows[0], nil
+}
+
 // read runs a select of the reader, for the columns that it selects and those named, prepared where the shape is fixed.
 func read[T any](ctx context.Context, r Reader, q *bun.SelectQuery, always ...string) ([]*T, error) {
 	q, err := r.prepare(pick[T](r, q, always...))

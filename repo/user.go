@@ -77,25 +77,13 @@ func (r Reader) Me(ctx context.Context) (*model.User, error) {
 		return model.Join([]*model.User{user})[0], nil
 	}
 	users, err := r.UsersByIDs(ctx, []model.UserID{r.viewer.UserID})
-	if err != nil {
-		return nil, err
-	}
-	if len(users) == 0 {
-		return nil, fault.Missing("user")
-	}
-	return users[0], nil
+	return only(users, err, "user")
 }
 
 // UserByEmail finds a user by the whole address, whatever its case.
 func (r Reader) UserByEmail(ctx context.Context, email string) (*model.User, error) {
 	users, err := read[model.User](ctx, r, r.users(nil)().Where("lower(?TableAlias.email) = lower(?)", param{email}))
-	if err != nil {
-		return nil, err
-	}
-	if len(users) == 0 {
-		return nil, fault.Missing("user")
-	}
-	return model.Join(users)[0], nil
+	return only(model.Join(users), err, "user")
 }
 
 func (tx *Tx) lockUser(

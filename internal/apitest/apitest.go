@@ -45,7 +45,7 @@ type Option func(*graph.Config)
 const AppURL = "https://app.test.example"
 
 // timeout of a request is longer than a real server's: many tests share a machine.
-const timeout = 20 * time.Second
+const timeout = time.Minute
 
 // New starts a server over an empty, migrated database.
 func New(t testing.TB, options ...Option) *World {

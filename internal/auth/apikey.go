@@ -26,7 +26,7 @@ const (
 func NewAPIKey() (string, model.APIKey) {
 	token := apiKeyPrefix + rand.Text()
 	token += checksum(token)
-	return token, model.APIKey{TokenHash: hashToken(token), Hint: token[len(token)-apiKeyHintLength:]}
+	return token, model.APIKey{TokenHash: HashToken(token), Hint: token[len(token)-apiKeyHintLength:]}
 }
 
 // IsAPIKey reports whether a token is meant to be an API key, a good one or not.
@@ -45,5 +45,5 @@ func (c Credentials) apiKeyViewer(ctx context.Context, token string) (model.View
 	if checksum(token[:end]) != token[end:] {
 		return model.Viewer{}, errMistypedKey
 	}
-	return c.Store.ViewerByAPIKey(ctx, hashToken(token))
+	return c.Store.ViewerByAPIKey(ctx, HashToken(token))
 }

@@ -19,10 +19,10 @@ func (c Credentials) Viewer(ctx context.Context, token string) (model.Viewer, er
 	case IsAPIKey(token):
 		return c.apiKeyViewer(ctx, token)
 	case c.JWT != nil && looksLikeJWT(token):
-		return c.Store.ViewerByIdentity(ctx, hashToken(token), func(ctx context.Context) (repo.Identity, error) {
+		return c.Store.ViewerByIdentity(ctx, HashToken(token), func(ctx context.Context) (repo.Identity, error) {
 			return c.JWT.identify(ctx, token)
 		})
 	default:
-		return c.Store.ViewerBySession(ctx, hashToken(token))
+		return c.Store.ViewerBySession(ctx, HashToken(token))
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	"dossier/internal/fault"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -20,13 +19,12 @@ const invitationPrefix = "dossier_invitation_"
 func NewInvitation() (string, *model.Invitation) {
 	token := invitationPrefix + rand.Text()
 	return token, &model.Invitation{
-		TokenHash: hashToken(token), ExpiresAt: time.Now().Add(invitationLifetime).UTC().Truncate(time.Second),
+		TokenHash: HashToken(token), ExpiresAt: time.Now().Add(invitationLifetime).UTC().Truncate(time.Second),
 	}
 }
 
 // AcceptInvitation sets the password of the invited user and starts a session. A token that no one can use is
-// repo.ErrNoInvitation. The password is hashed for a good token only, and outside of the transaction, which would be held
-// up by it.
+// repo.ErrNoInvitation.
 func (s Sessions) AcceptInvitation(
 	ctx context.Context, in model.AcceptInvitationInput, client Client,
 ) (*SignedIn, error) {
@@ -36,18 +34,8 @@ func (s Sessions) AcceptInvitation(
 	if err != nil {
 		return nil, err
 	}
-	passwordHash, err := HashPassword(ctx, in.Password)
-	if err != nil {
-		return nil, err
-	}
-	signedIn, err := s.start(ctx, user, client, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
-		return tx.AcceptInvitation(ctx, hashToken(in.Token), passwordHash)
-	})
-	if fault.Is(err, fault.Unauthenticated) { // accepted, renewed or deactivated since the token was looked up
-		err = repo.ErrNoInvitation
-	}
-	if err == nil {
-		s.Tries.Try(client.Address, user.Email, nil).Succeeded()
-	}
-	return signedIn, err
+	return s.startWith(ctx, in.Password, user, client, repo.ErrNoInvitation,
+		func(ctx context.Context, tx *repo.Tx, passwordHash string) (*model.User, error) {
+			return tx.AcceptInvitation(ctx, HashToken(in.Token), passwordHash)
+		})
 }

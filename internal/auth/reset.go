@@ -29,7 +29,7 @@ func newOneTimeToken(user *model.User, purpose model.TokenPurpose) (string, *mod
 	kind := mailedTokens[purpose]
 	token := kind.prefix + rand.Text()
 	return token, &model.OneTimeToken{
-		UserID: user.ID, Purpose: purpose, Email: user.Email, TokenHash: hashToken(token),
+		UserID: user.ID, Purpose: purpose, Email: user.Email, TokenHash: HashToken(token),
 		ExpiresAt: time.Now().Add(kind.lifetime).UTC().Truncate(time.Second),
 	}
 }
@@ -107,7 +107,7 @@ func (s Sessions) RequestPasswordReset(ctx context.Context, in model.RequestPass
 }
 
 // ResetPassword sets the password of whoever was mailed the token, and starts a session. A token that no one can use is
-// repo.ErrNoToken. The password is hashed for a good token only, and outside of the transaction.
+// repo.ErrNoToken.
 func (s Sessions) ResetPassword(ctx context.Context, in model.ResetPasswordInput, client Client) (*SignedIn, error) {
 	if err := in.Validate(); err != nil {
 		return nil, err
@@ -116,15 +116,27 @@ func (s Sessions) ResetPassword(ctx context.Context, in model.ResetPasswordInput
 	if err != nil {
 		return nil, err
 	}
-	passwordHash, err := HashPassword(ctx, in.Password)
+	return s.startWith(ctx, in.Password, user, client, repo.ErrNoToken,
+		func(ctx context.Context, tx *repo.Tx, passwordHash string) (*model.User, error) {
+			return tx.ResetPassword(ctx, HashToken(in.Token), passwordHash)
+		})
+}
+
+// startWith sets the password of a token's user, and starts a session. The password is hashed for a good token only, and outside of
+// the transaction, which would be held up by it. A token that was used, replaced or ended since it was looked up is the refusal.
+func (s Sessions) startWith(
+	ctx context.Context, password string, user *model.User, client Client, refusal error,
+	set func(ctx context.Context, tx *repo.Tx, passwordHash string) (*model.User, error),
+) (*SignedIn, error) {
+	passwordHash, err := HashPassword(ctx, password)
 	if err != nil {
 		return nil, err
 	}
 	signedIn, err := s.start(ctx, user, client, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
-		return tx.ResetPassword(ctx, hashToken(in.Token), passwordHash)
+		return set(ctx, tx, passwordHash)
 	})
-	if fault.Is(err, fault.Unauthenticated) { // used, replaced or deactivated since the token was looked up
-		err = repo.ErrNoToken
+	if fault.Is(err, fault.Unauthenticated) {
+		err = refusal
 	}
 	if err == nil {
 		s.Tries.Try(client.Address, user.Email, nil).Succeeded()
@@ -152,7 +164,7 @@ func (s Sessions) tryToken(
 	var user *model.User
 	err := refusal
 	if len(token) <= mailedTokenLengthMax {
-		user, err = find(hashToken(token))
+		user, err = find(HashToken(token))
 	}
 	if errors.Is(err, refusal) {
 		try.Failed()
@@ -189,7 +201,7 @@ func (s Sessions) VerifyEmail(ctx context.Context, in model.VerifyEmailInput, cl
 	}
 	viewer := model.Viewer{UserID: user.ID, CompanyID: user.CompanyID, Role: user.Role}
 	user, err = repo.Do(ctx, s.Store, viewer, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
-		return tx.VerifyEmail(ctx, hashToken(in.Token))
+		return tx.VerifyEmail(ctx, HashToken(in.Token))
 	})
 	if fault.Is(err, fault.Unauthenticated) { // used, replaced or deactivated since the token was looked up
 		err = repo.ErrNoToken

@@ -134,7 +134,7 @@ func (s Sessions) HasPassword(ctx context.Context, email, password string) (bool
 func NewSession(lifetime time.Duration, client Client) (string, *model.Session) {
 	token := tokenPrefix + rand.Text()
 	return token, &model.Session{
-		TokenHash: hashToken(token), ExpiresAt: time.Now().Add(lifetime).UTC().Truncate(time.Second),
+		TokenHash: HashToken(token), ExpiresAt: time.Now().Add(lifetime).UTC().Truncate(time.Second),
 		UserAgent: optional(client.UserAgent), Address: optional(client.Address),
 	}
 }
@@ -146,8 +146,9 @@ func (s Sessions) SignOut(ctx context.Context, viewer model.Viewer) (bool, error
 	})
 }
 
-// hashToken is what is stored of a token. A token has 128 bits of chance or more, so that a plain hash cannot be searched.
-func hashToken(token string) []byte {
+// HashToken is what is stored of a token, also of one that an Auth.js frontend made. A token has 128 bits of chance or more, so that a
+// plain hash cannot be searched.
+func HashToken(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
 }

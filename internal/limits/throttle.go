@@ -94,6 +94,15 @@ func (s spending) spend(k key, now time.Time) bool {
 	return limiter.AllowN(now, 1)
 }
 
+// PerName bounds how often something happens for each of many names.
+type PerName struct{ spending }
+
+// NewPerName gives each name this budget.
+func NewPerName(b Budget) PerName { return PerName{newSpending(b)} }
+
+// Allow spends a try of the name, and reports whether there was one.
+func (p PerName) Allow(name string) bool { return p.spend(keyOf(name), time.Now()) }
+
 // Try is one try of a client. A nil Try is never refused.
 type Try struct {
 	throttle                *Throttle
