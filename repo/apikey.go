@@ -134,7 +134,7 @@ func (tx *Tx) addAPIKey(ctx context.Context, key *model.APIKey) error {
 }
 
 func (tx *Tx) lockAPIKey(ctx context.Context, id model.APIKeyID) (*model.APIKey, error) {
-	return lock(ctx, tx.apiKeys(), toChange, "API key", id, nil, func(*model.APIKey) int32 { return 0 })
+	return lock(ctx, tx, tx.apiKeys(), toChange, "API key", id, nil, func(*model.APIKey) int32 { return 0 })
 }
 
 // RevokeAPIKey ends an API key that the viewer may see. One that was revoked before stays as it is.
@@ -202,11 +202,11 @@ func (tx *Tx) RotateAPIKey(ctx context.Context, in model.RotateAPIKeyInput, made
 func (tx *Tx) revokeAPIKeys(user model.UserID) *bun.UpdateQuery {
 	tx.outdate(&model.APIKey{UserID: user})
 	return tx.db.NewUpdate().Model((*model.APIKey)(nil)).
-		Set("revoked_at = clock_timestamp(), updated_at = clock_timestamp()").Where("user_id = ?", user).Where(isLive)
+		Set("revoked_at = clock_timestamp(), updated_at = clock_timestamp()").Where("user_id = ?", param{user}).Where(isLive)
 }
 
 // removeAPIKeys removes the API keys of a user who leaves the company: they are the company's.
 func (tx *Tx) removeAPIKeys(user model.UserID) *bun.DeleteQuery {
 	tx.outdate(&model.APIKey{UserID: user})
-	return tx.db.NewDelete().Model((*model.APIKey)(nil)).Where("user_id = ?", user)
+	return tx.db.NewDelete().Model((*model.APIKey)(nil)).Where("user_id = ?", param{user})
 }

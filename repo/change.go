@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"dossier/internal/fault"
@@ -29,16 +31,17 @@ const (
 // lock reads the row to change, which stays locked until the transaction ends. A row that is not visible is NOT_FOUND,
 // and one that is no longer of the expected version is CONFLICT.
 func lock[T any, P model.Row[T], K model.ID](
-	ctx context.Context, q *bun.SelectQuery, to strength, thing string, id K, expected *int32, version func(*T) int32,
+	ctx context.Context, tx *Tx, q *bun.SelectQuery, to strength, thing string, id K, expected *int32, version func(*T) int32,
 ) (*T, error) {
-	rows, err := all[T, P](ctx, q.Where("?TableAlias.id = ?", id).For(string(to)))
+	rows, err := read[T](ctx, tx.Reader, q.Where("?TableAlias.id = ?", param{id}).For(string(to)))
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 {
 		return nil, fault.Missing(thing).At("id")
 	}
-	return rows[0], expectVersion(thing, expected, version(rows[0]))
+	row := model.Join[T, P](rows)[0]
+	return row, expectVersion(thing, expected, version(row))
 }
 
 // expectVersion is CONFLICT where a version is expected and the locked row has another one.
@@ -58,10 +61,15 @@ func (tx *Tx) mayChange(thing string, owner model.UserID, company model.CompanyI
 	return fault.Denied("Only its owner or a MANAGER of the company may change the %s.", thing)
 }
 
-// changes collects which columns of a row change, and for the audit log what they were.
+// changes collects what the columns of a row become, and for the audit log what they were.
 type changes struct {
-	columns []string
+	columns []changedColumn
 	details map[string]any
+}
+
+type changedColumn struct {
+	name  string
+	value any
 }
 
 // set changes a field of the row when the input names a value and it differs.
@@ -84,8 +92,13 @@ func (c *changes) note(column string, from, to any) {
 	if c.details == nil {
 		c.details = map[string]any{}
 	}
-	c.columns = append(c.columns, column)
 	c.details[fieldName(column)] = map[string]any{"from": from, "to": to}
+	c.secretly(column, to)
+}
+
+// secretly changes a column whose values no audit entry has.
+func (c *changes) secretly(column string, to any) {
+	c.columns = append(c.columns, changedColumn{column, to})
 }
 
 // fieldName is what the API calls a column: client_name is clientName.
@@ -99,21 +112,47 @@ func fieldName(column string) string {
 
 // save writes the changed columns of a locked row, as its next version. Its time is the clock's, not the transaction's,
 // which may have waited for the lock and would set the time back.
-func save[T any](ctx context.Context, tx *Tx, row *T, version *int32, c changes, also along) error {
+func save(ctx context.Context, tx *Tx, row model.Node, version *int32, c changes, also along) error {
 	*version++
 	tx.outdate(row)
-	q := tx.db.NewUpdate().Model(row).Column(append(c.columns, "version", "updated_at")...).
-		Value("updated_at", "clock_timestamp()").WherePK().Returning("updated_at")
-	changed, err := count(with(q, also).Exec(ctx))
+	q := tx.db.NewUpdate().Model(row)
+	for _, column := range c.columns {
+		q = q.Set("? = ?", bun.Ident(column.name), param{column.value})
+	}
+	q = q.Set("version = ?", param{*version}).Set("updated_at = clock_timestamp()").
+		Where("?TableAlias.id = ?", param{row.GetID().UUID}).Returning("updated_at")
+	q, err := prepare(tx.Reader, with(q, also))
+	if err != nil {
+		return err
+	}
+	changed, err := count(q.Exec(ctx))
 	return wantRows(1, changed, err)
 }
 
-// insert adds rows in one statement; defaults of the database are read back.
+// insert adds rows in one statement, which has a fixed shape for a single row; defaults of the database are read back.
 func insert[T any, P model.Row[T]](ctx context.Context, tx *Tx, also along, rows ...*T) error {
 	want := len(rows)
-	added, err := count(with(tx.db.NewInsert().Model(&rows).Returning("*"), also).Exec(ctx))
+	q := with(tx.db.NewInsert().Model(&rows).Returning("?Columns"), also)
+	if want == 1 {
+		var err error
+		if q, err = prepare(tx.Reader, withParams(q, rows[0])); err != nil {
+			return err
+		}
+	}
+	added, err := count(q.Exec(ctx))
 	model.Join[T, P](rows)
 	return wantRows(want, added, err)
+}
+
+// withParams gives a row's insert its values as params, but those that are the database's default.
+func withParams[T any](q *bun.InsertQuery, row *T) *bun.InsertQuery {
+	value := reflect.ValueOf(row).Elem()
+	for _, field := range q.DB().Table(value.Type()).Fields {
+		if !field.NullZero || !field.HasZeroValue(value) {
+			q = q.Value(field.Name, "?", param{field.Value(value).Interface()})
+		}
+	}
+	return q
 }
 
 // remove deletes a row by its primary key.
@@ -149,8 +188,8 @@ func with[Q interface {
 // changeAll gives a column another value in all rows that have this one, as their next version.
 func changeAll[T any](tx *Tx, column string, from, to any) *bun.UpdateQuery {
 	return tx.db.NewUpdate().Model((*T)(nil)).
-		Set("? = ?", bun.Ident(column), to).Set("version = version + 1").Set("updated_at = clock_timestamp()").
-		Where("? = ?", bun.Ident(column), from)
+		Set("? = ?", bun.Ident(column), param{to}).Set("version = version + 1").Set("updated_at = clock_timestamp()").
+		Where("? = ?", bun.Ident(column), param{from})
 }
 
 // count gives how many rows a statement changed.
@@ -187,11 +226,21 @@ type entry struct {
 	details map[string]any
 }
 
+// auditRow is an audit entry as jsonb_to_recordset reads it.
+type auditRow struct {
+	ID          uuid.UUID         `json:"id"`
+	CompanyID   *uuid.UUID        `json:"company_id"`
+	Action      model.AuditAction `json:"action"`
+	ActorID     *uuid.UUID        `json:"actor_id"`
+	SubjectType string            `json:"subject_type"` // the prefix of the subject's id
+	SubjectID   uuid.UUID         `json:"subject_id"`
+	Details     map[string]any    `json:"details"`
+}
+
 // recorded is what the transaction did, to go along with its last write: one entry for each subject. It is the one place for
-// what every mutation leaves behind.
+// what every mutation leaves behind. However many entries, they are one value: the statement has one shape.
 func (tx *Tx) recorded(action model.AuditAction, entries ...entry) along {
-	rows := make([]*model.AuditEntry, len(entries))
-	audit := tx.db.NewInsert().Model(&rows).Returning("NULL")
+	rows := make([]auditRow, len(entries))
 	for i, e := range entries {
 		if e.details == nil {
 			e.details = map[string]any{}
@@ -199,19 +248,21 @@ func (tx *Tx) recorded(action model.AuditAction, entries ...entry) along {
 		if tx.viewer.HasKey() {
 			e.details["apiKeyId"] = tx.viewer.KeyID.String()
 		}
-		details, err := json.Marshal(e.details)
-		if err != nil {
-			return along{audit.Err(fmt.Errorf("record %s: %w", action, err))}
-		}
-		rows[i] = &model.AuditEntry{
-			ID: model.NewID[model.AuditID](), CompanyID: e.subject.CompanyID, Action: action,
-			SubjectType: e.subject.ID.Prefix, SubjectUUID: e.subject.ID.UUID, Details: model.JSON(details),
+		rows[i] = auditRow{
+			ID: model.NewID[model.AuditID]().Global().UUID, CompanyID: (*uuid.UUID)(e.subject.CompanyID), Action: action,
+			SubjectType: e.subject.ID.Prefix, SubjectID: e.subject.ID.UUID, Details: e.details,
 		}
 		if tx.viewer.UserID != (model.UserID{}) {
-			rows[i].ActorID = &tx.viewer.UserID
+			rows[i].ActorID = (*uuid.UUID)(&tx.viewer.UserID)
 		}
 	}
-	return along{audit}
+	values, err := json.Marshal(rows)
+	if err != nil {
+		err = fmt.Errorf("record %s: %w", action, err)
+	}
+	return along{tx.db.NewRaw(`INSERT INTO audit_log (id, company_id, action, actor_id, subject_type, subject_id, details)
+		SELECT * FROM jsonb_to_recordset(?) AS entry (id uuid, company_id uuid, action text, actor_id uuid, subject_type text,
+			subject_id uuid, details jsonb)`, param{string(values)}).Err(err)}
 }
 
 // record writes what no write could take along, as it was known only when all were done.

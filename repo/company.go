@@ -79,7 +79,7 @@ func (r Reader) cachedCompanies(ids []model.CompanyID) ([]*model.Company, bool) 
 func (tx *Tx) lockCompany(
 	ctx context.Context, to strength, id model.CompanyID, expected *int32,
 ) (*model.Company, error) {
-	return lock(ctx, tx.companies(nil)(), to, "company", id, expected, func(c *model.Company) int32 { return c.Version })
+	return lock(ctx, tx, tx.companies(nil)(), to, "company", id, expected, func(c *model.Company) int32 { return c.Version })
 }
 
 // CreateCompany adds a company.

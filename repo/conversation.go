@@ -87,7 +87,7 @@ func (r Reader) ConversationsByIDs(ctx context.Context, ids []model.Conversation
 func (tx *Tx) lockConversation(
 	ctx context.Context, to strength, id model.ConversationID, expected *int32,
 ) (*model.Conversation, error) {
-	conversation, err := lock(ctx, tx.conversations(nil)(), to, "conversation", id, expected,
+	conversation, err := lock(ctx, tx, tx.conversations(nil)(), to, "conversation", id, expected,
 		func(c *model.Conversation) int32 { return c.Version })
 	if err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func (r Reader) DocumentStatusCountsByCompany(
 func (tx *Tx) lockDocument(
 	ctx context.Context, to strength, id model.DocumentID, expected *int32,
 ) (*model.Document, error) {
-	document, err := lock(ctx, tx.documents(nil)(), to, "document", id, expected,
+	document, err := lock(ctx, tx, tx.documents(nil)(), to, "document", id, expected,
 		func(d *model.Document) int32 { return d.Version })
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func (tx *Tx) invite(
 }
 
 func (tx *Tx) endInvitation(user model.UserID) *bun.DeleteQuery {
-	return tx.db.NewDelete().Model((*model.Invitation)(nil)).Where("user_id = ?", user)
+	return tx.db.NewDelete().Model((*model.Invitation)(nil)).Where("user_id = ?", param{user})
 }
 
 // AcceptInvitation sets the password of the transaction's viewer, whose invitation ends. The user's row is locked first:
@@ -114,7 +114,9 @@ func (tx *Tx) AcceptInvitation(ctx context.Context, tokenHash []byte, passwordHa
 		return nil, ErrNoInvitation
 	}
 	user.PasswordHash = &passwordHash
-	err = save(ctx, tx, user, &user.Version, changes{columns: []string{"password_hash"}},
+	var c changes
+	c.secretly("password_hash", passwordHash)
+	err = save(ctx, tx, user, &user.Version, c,
 		tx.recorded(model.InvitationAccepted, entry{subject: user.AuditSubject()}))
 	return user, wrap(err, "accept invitation of", user.ID)
 }

@@ -169,7 +169,7 @@ func lists[K model.ID, T any, P model.Row[T]](
 		return nil, err
 	}
 	inner := pick[T](r, p.apply(by.of(build(), bun.Safe("parent.id"))), p.order.column)
-	q, err := r.prepare(r.db.NewSelect().Model((*T)(nil)).ColumnExpr("?TableAlias.*, parent.id AS parent_id").
+	q, err := prepare(r, r.db.NewSelect().Model((*T)(nil)).ColumnExpr("?TableAlias.*, parent.id AS parent_id").
 		ModelTableExpr("unnest(?::uuid[]) AS parent (id)", param{uuidArray(parents)}).
 		Join("CROSS JOIN LATERAL (?) AS ?TableAlias", inner))
 	if err != nil {
@@ -220,7 +220,7 @@ func countBy[K model.ID](
 		Count  int32
 	}
 	q, parent := by.joined(q)
-	q, err := r.prepare(q.ColumnExpr("? AS parent, count(*) AS count", parent).
+	q, err := prepare(r, q.ColumnExpr("? AS parent, count(*) AS count", parent).
 		Where("? = ANY (?::uuid[])", parent, by.value(uuidArray(parents))).GroupExpr("?", parent))
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (tx *Tx) KeepToken(ctx context.Context, token *model.OneTimeToken) error {
 
 // endToken deletes the user's token of the purpose.
 func (tx *Tx) endToken(user model.UserID, purpose model.TokenPurpose) *bun.DeleteQuery {
-	return tx.db.NewDelete().Model((*model.OneTimeToken)(nil)).Where("user_id = ? AND purpose = ?", user, purpose)
+	return tx.db.NewDelete().Model((*model.OneTimeToken)(nil)).Where("user_id = ? AND purpose = ?", param{user}, param{purpose})
 }
 
 // useToken locks the transaction's viewer, whose token is used up by it: of two who use it at the same time one does, and a
@@ -101,7 +101,7 @@ func (tx *Tx) ResetPassword(ctx context.Context, tokenHash []byte, passwordHash 
 	also := append(tx.recorded(model.PasswordReset, entry{user.AuditSubject(), c.details}),
 		tx.endSessions(user.ID, model.SessionID{}), tx.endInvitation(user.ID))
 	user.PasswordHash = &passwordHash
-	c.columns = append(c.columns, "password_hash") // whose values no audit entry has
+	c.secretly("password_hash", passwordHash)
 	err = save(ctx, tx, user, &user.Version, c, also)
 	return user, wrap(err, "reset password of", user.ID)
 }
@@ -123,7 +123,9 @@ func (tx *Tx) ChangePassword(ctx context.Context, checkedHash, passwordHash stri
 	user.PasswordHash = &passwordHash
 	also := append(tx.recorded(model.PasswordChanged, entry{user.AuditSubject(), map[string]any{"sessions": ended}}),
 		tx.endInvitation(user.ID), tx.endToken(user.ID, model.ToResetPassword))
-	err = save(ctx, tx, user, &user.Version, changes{columns: []string{"password_hash"}}, also)
+	var c changes
+	c.secretly("password_hash", passwordHash)
+	err = save(ctx, tx, user, &user.Version, c, also)
 	return user, ended, wrap(err, "change password of", user.ID)
 }
 

@@ -49,8 +49,14 @@ type preparing struct {
 	planned bool // the statement has such a value
 }
 
-// prepare makes Bun send the query prepared, where its shape is fixed. Hooks are told its text with the values in it.
-func (r Reader) prepare(q *bun.SelectQuery) (*bun.SelectQuery, error) {
+// statement is a query of Bun's that can be sent by another connection.
+type statement[Q any] interface {
+	bun.Query
+	Conn(db bun.IConn) Q
+}
+
+// prepare makes Bun send the statement prepared, where its shape is fixed. Hooks are told its text with the values in it.
+func prepare[Q statement[Q]](r Reader, q Q) (Q, error) {
 	if !r.prepares {
 		return q, nil
 	}
@@ -79,4 +85,8 @@ type preparedConn struct {
 
 func (c preparedConn) QueryContext(ctx context.Context, _ string, _ ...any) (*sql.Rows, error) {
 	return c.IConn.QueryContext(ctx, c.text, c.values...)
+}
+
+func (c preparedConn) ExecContext(ctx context.Context, _ string, _ ...any) (sql.Result, error) {
+	return c.IConn.ExecContext(ctx, c.text, c.values...)
 }

@@ -3,6 +3,7 @@ package repo_test
 import (
 	"context"
 	"database/sql"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,33 @@ func TestShapesArePreparedOnce(t *testing.T) {
 	read(w.member)
 	if got := p.statements(t); len(got) != len(want) {
 		t.Errorf("%d statements are prepared after other values, want %d: %v", len(got), len(want), got)
+	}
+}
+
+// A write that is prepared has no value in its text, or each one would be prepared anew.
+func TestWritesArePreparedWithoutValues(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := newPreparing(t, w.URL)
+	for _, c := range newChanges(t, w) {
+		if err := p.InTx(t.Context(), viewer(c.as), c.do); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+	}
+	written := map[string]int{}
+	value := regexp.MustCompile(`'[^']*[0-9@]|"version" = [0-9]`)
+	for _, s := range p.statements(t) {
+		if value.MatchString(s.text) {
+			t.Errorf("prepared with a value: %s", s.text)
+		}
+		for _, kind := range []string{"FOR UPDATE", "FOR NO KEY UPDATE", "INSERT INTO audit_log", `UPDATE "users"`, `UPDATE "projects"`} {
+			if strings.Contains(s.text, kind) {
+				written[kind]++
+			}
+		}
+	}
+	if len(written) != 5 {
+		t.Errorf("prepared were only %v", written)
 	}
 }
 

@@ -97,7 +97,7 @@ func (r Reader) ProjectsByIDs(ctx context.Context, ids []model.ProjectID) ([]*mo
 func (tx *Tx) lockProject(
 	ctx context.Context, to strength, id model.ProjectID, expected *int32,
 ) (*model.Project, error) {
-	project, err := lock(ctx, tx.projects(nil)(), to, "project", id, expected,
+	project, err := lock(ctx, tx, tx.projects(nil)(), to, "project", id, expected,
 		func(p *model.Project) int32 { return p.Version })
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package repo_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +40,7 @@ func newChanges(t *testing.T, w world) []change {
 	invited := w.User(t, w.company, model.RoleMember, "Ina Invited")
 	gone := w.User(t, w.company, model.RoleMember, "Gus Gone")
 	w.Key(t, gone, model.ScopeProjectsRead)
+	must[sql.Result](t)(w.Pool.Exec("UPDATE users SET password_hash = '$hash$1' WHERE id = $1", uuidOf(w.member.ID)))
 	name := "New"
 	project := model.CreateProjectInput{Name: name, ClientName: name}
 	of := func(owner *model.User) model.CreateProjectInput {
@@ -101,6 +103,14 @@ func newChanges(t *testing.T, w world) []change {
 			_, err := tx.RevokeAPIKey(ctx, model.RevokeAPIKeyInput{ID: key.ID})
 			return err
 		}, 5, "API_KEY_REVOKED"},
+		{"change password", w.member, func(ctx context.Context, tx *repo.Tx) error {
+			_, _, err := tx.ChangePassword(ctx, "$hash$1", "$hash$2")
+			return err
+		}, 6, "PASSWORD_CHANGED"},
+		{"change role", w.manager, func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.ChangeUserRole(ctx, model.ChangeUserRoleInput{UserID: gone.ID, Role: model.RoleManager})
+			return err
+		}, 5, "USER_ROLE_CHANGED"},
 		{"deactivate", w.manager, func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.DeactivateUser(ctx, model.DeactivateUserInput{UserID: gone.ID})
 			return err

@@ -164,7 +164,7 @@ func (tx *Tx) EndSessions(ctx context.Context, in model.EndSessionsInput) (int32
 func (tx *Tx) endSessions(user model.UserID, kept model.SessionID) *bun.DeleteQuery {
 	tx.outdate(&model.Session{UserID: user})
 	return tx.db.NewDelete().Model((*model.Session)(nil)).
-		Where("user_id = ? AND id <> ? AND expires > now()", user, kept)
+		Where("user_id = ? AND id <> ? AND expires > now()", param{user}, param{kept})
 }
 
 func (tx *Tx) viewerSubject() model.AuditSubject {

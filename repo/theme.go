@@ -82,7 +82,7 @@ func (r Reader) ThemesByIDs(ctx context.Context, ids []model.ThemeID) ([]*model.
 }
 
 func (tx *Tx) lockTheme(ctx context.Context, to strength, id model.ThemeID, expected *int32) (*model.Theme, error) {
-	return lock(ctx, tx.themes(nil)(), to, "theme", id, expected, func(t *model.Theme) int32 { return t.Version })
+	return lock(ctx, tx, tx.themes(nil)(), to, "theme", id, expected, func(t *model.Theme) int32 { return t.Version })
 }
 
 // CreateTheme adds a theme to the viewer's company, or to the one that an ADMIN names.

@@ -89,7 +89,7 @@ func (r Reader) UserByEmail(ctx context.Context, email string) (*model.User, err
 func (tx *Tx) lockUser(
 	ctx context.Context, to strength, id model.UserID, expected *int32,
 ) (*model.User, error) {
-	return lock(ctx, tx.users(nil)(), to, "user", id, expected, func(u *model.User) int32 { return u.Version })
+	return lock(ctx, tx, tx.users(nil)(), to, "user", id, expected, func(u *model.User) int32 { return u.Version })
 }
 
 // CreateUser adds a user; the password comes hashed, nil for none.
@@ -243,17 +243,20 @@ func (tx *Tx) reassign(ctx context.Context, user *model.User, newOwner *model.Us
 		model.Reassigned
 		Heir bool
 	}
-	err := tx.db.NewSelect().
+	q, err := prepare(tx.Reader, tx.db.NewSelect().
 		With("heir", tx.users(nil)().Column("id").
-			Where("?TableAlias.id = ? AND ?TableAlias.company_id = ?", *newOwner, user.CompanyID).For("KEY SHARE")).
+			Where("?TableAlias.id = ? AND ?TableAlias.company_id = ?", param{*newOwner}, param{user.CompanyID}).For("KEY SHARE")).
 		With("given_projects", ifHeir(changeAll[model.Project](tx, "owner_id", user.ID, *newOwner))).
 		With("given_documents", ifHeir(changeAll[model.Document](tx, "owner_id", user.ID, *newOwner))).
 		With("given_conversations", ifHeir(changeAll[model.Conversation](tx, "owner_id", user.ID, *newOwner))).
 		ColumnExpr("EXISTS (SELECT FROM heir) AS heir").
 		ColumnExpr("(SELECT count(*) FROM given_projects) AS projects").
 		ColumnExpr("(SELECT count(*) FROM given_documents) AS documents").
-		ColumnExpr("(SELECT count(*) FROM given_conversations) AS conversations").
-		Scan(ctx, &done)
+		ColumnExpr("(SELECT count(*) FROM given_conversations) AS conversations"))
+	if err != nil {
+		return nil, err
+	}
+	err = q.Scan(ctx, &done)
 	if err == nil && !done.Heir {
 		err = fault.New(fault.BadReference, "There is no such user in the company.").At("newOwnerId")
 	}
