@@ -103,7 +103,11 @@ func translatePostgres(postgres pgdriver.Error, err error) error {
 	}
 }
 
-func isTxConflict(err error) bool {
+// endsOnce reports whether a transaction failed that may go well when it is run again.
+func endsOnce(err error) bool {
+	if pgconn.Outdated(err) {
+		return true
+	}
 	postgres, ok := errors.AsType[pgdriver.Error](err)
 	if !ok {
 		return false

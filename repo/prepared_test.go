@@ -109,6 +109,26 @@ func TestWritesArePreparedWithoutValues(t *testing.T) {
 	}
 }
 
+// A migration while the server runs outdates what is prepared; nobody notices.
+func TestWritesOutliveAMigration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := newPreparing(t, w.URL)
+	project := w.Projects(t, w.member, 1)[0]
+	rename := func(name string) {
+		t.Helper()
+		must[*model.Project](t)(repo.Do(t.Context(), p.Store, viewer(w.member), func(ctx context.Context, tx *repo.Tx) (*model.Project, error) {
+			return tx.UpdateProject(ctx, model.UpdateProjectInput{ID: project.ID, Name: &name})
+		}))
+	}
+	rename("Before")
+	must[sql.Result](t)(w.Pool.Exec("ALTER TABLE projects ALTER client_name TYPE varchar(500)"))
+	rename("After")
+	if names := must[rowsOf](t)(query(w.DB, "SELECT name FROM projects")); len(names) != 1 || names[0] != "After" {
+		t.Errorf("projects %q", names)
+	}
+}
+
 // A prepared statement is planned once for all values: what is searched for, times and lists of values decide too much.
 func TestSearchesAreNotPrepared(t *testing.T) {
 	t.Parallel()

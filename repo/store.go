@@ -118,15 +118,16 @@ func (tx *Tx) As(viewer model.Viewer) *Tx {
 	return &Tx{Reader{db: tx.db, prepares: tx.prepares, viewer: viewer, writes: true}, tx.stale}
 }
 
-// txTriesMax bounds how often a transaction is run that PostgreSQL ended for a conflict with another one.
+// txTriesMax bounds how often a transaction is run that PostgreSQL ended for what may not happen again.
 const txTriesMax = 4
 
 // txRetryPause is the mean pause before the first retry; it doubles from one to the next.
 const txRetryPause = 10 * time.Millisecond
 
 // InTx runs fn in a transaction: what it returns nil for is committed, anything else is rolled back. A serialization
-// failure or deadlock (40001, 40P01) is retried; a COMMIT whose outcome is unknown is not. fn makes no network or blob
-// call, and its effects outside of the transaction wait until InTx has returned.
+// failure or deadlock (40001, 40P01) is retried, and so is a prepared statement that a migration has outdated; a COMMIT whose
+// outcome is unknown is not. fn makes no network or blob call, and its effects outside of the transaction wait until InTx has
+// returned.
 func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.Context, *Tx) error) error {
 	for try := 1; ; try++ {
 		var stale []model.GlobalID
@@ -139,7 +140,7 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 		})
 		// Whatever became of COMMIT. Who asks after this sees the change; other instances are told by the database.
 		s.cache.Load().forget(stale...)
-		if try == txTriesMax || !isTxConflict(err) || errors.Is(err, pgconn.ErrCommitUnknown) {
+		if try == txTriesMax || !endsOnce(err) || errors.Is(err, pgconn.ErrCommitUnknown) {
 			return translate(err)
 		}
 		pause := txRetryPause << (try - 1)

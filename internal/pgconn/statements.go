@@ -54,7 +54,7 @@ func withStatement[T any](ctx context.Context, c *conn, query string, run func(*
 			return none, err
 		}
 		result, err := run(s)
-		if err == nil || !outdated(err) {
+		if err == nil || !Outdated(err) {
 			return result, err
 		}
 		c.statements.Remove(query)
@@ -64,7 +64,9 @@ func withStatement[T any](ctx context.Context, c *conn, query string, run func(*
 	}
 }
 
-func outdated(err error) bool {
+// Outdated reports whether PostgreSQL refused a prepared statement that is not what it was (0A000, 26000). The connection has
+// forgotten it: what ends a transaction the first time goes well the next.
+func Outdated(err error) bool {
 	var pgErr pgdriver.Error
 	if !errors.As(err, &pgErr) {
 		return false
