@@ -36,10 +36,11 @@ func (s *Store) loadIdentity(ctx context.Context, identity Identity) (*credentia
 	var found []*model.User
 	q := s.db.NewSelect().Model(&found).ExcludeColumn("password_hash").Where("?TableAlias.deactivated_at IS NULL")
 	if identity.Email != "" {
-		q = q.Where("lower(?TableAlias.email) = lower(?)", identity.Email)
+		// Anyone may say that an address is theirs, and would get to act with its owner's tokens.
+		q = q.Where("lower(?TableAlias.email) = lower(?) AND ?TableAlias.email_verified_at IS NOT NULL", identity.Email)
 	} else {
-		q = q.Where("?TableAlias.id = COALESCE((SELECT user_id FROM accounts WHERE provider = ? AND provider_account_id = ?), ?::uuid)",
-			identity.Provider, identity.Subject, identity.UserID)
+		q = q.Where("?TableAlias.id = COALESCE((SELECT id FROM users WHERE id = ?::uuid), (SELECT user_id FROM accounts WHERE provider = ? AND provider_account_id = ?))",
+			identity.UserID, identity.Provider, identity.Subject)
 	}
 	if err := q.Scan(ctx); err != nil {
 		return nil, translate(err)

@@ -108,10 +108,10 @@ func (j *JWT) key(ctx context.Context, token *jwt.Token) (any, error) {
 	return publicKey(ctx, j.keys, token)
 }
 
-// verified is true unless the provider says that the address is not.
+// verified is true if the provider says so: of some the users may write what they like.
 func verified(claim any) bool {
 	text, _ := claim.(string)
-	return claim != false && !strings.EqualFold(text, "false")
+	return claim == true || strings.EqualFold(text, "true")
 }
 
 // isText reports whether PostgreSQL can be asked for the text.

@@ -104,7 +104,7 @@ func TestJWT(t *testing.T) {
 	}
 }
 
-// The subject is an account at the provider, or a user's id; the email address is one that the provider does not disown.
+// The subject is an account at the provider, or a user's id; the email address is verified at the provider, and here.
 func TestWhoseJWT(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -113,15 +113,20 @@ func TestWhoseJWT(t *testing.T) {
 	gone := w.User(t, company, model.RoleMember, "Gus Gone")
 	for _, link := range []struct{ user, provider, subject string }{
 		{uuidOf(linked), "jwt", "auth0|17"}, {uuidOf(linked), "google", "google-1"}, {uuidOf(gone), "jwt", "auth0|gone"},
-		{uuidOf(linked), "jwt", w.member.ID.String() + "x"},
+		{uuidOf(linked), "jwt", w.member.ID.String() + "x"}, {uuidOf(linked), "jwt", uuidOf(w.member)},
 	} {
 		if _, err := w.Pool.Exec(`INSERT INTO accounts (id, user_id, type, provider, provider_account_id) VALUES ($1, $2, 'oidc', $3, $4)`,
 			uuid.NewString(), link.user, link.provider, link.subject); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Pool.Exec("UPDATE users SET deactivated_at = now() WHERE id = $1", uuidOf(gone)); err != nil {
-		t.Fatal(err)
+	for _, statement := range []string{
+		"UPDATE users SET deactivated_at = now() WHERE id = '" + uuidOf(gone) + "'",
+		"UPDATE users SET email_verified_at = now() WHERE id <> '" + uuidOf(linked) + "'",
+	} {
+		if _, err := w.Pool.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
 	}
 	bySubject := w.credentials(t, nil, nil)
 	byGoogle := w.credentials(t, nil, func(c *auth.JWTConfig) { c.Provider = "google" })
@@ -137,6 +142,7 @@ func TestWhoseJWT(t *testing.T) {
 		{"linked at that provider", byGoogle, jwt.MapClaims{"sub": "google-1"}, linked},
 		{"TypeID", bySubject, jwt.MapClaims{"sub": w.member.ID.String()}, w.member},
 		{"UUID", bySubject, jwt.MapClaims{"sub": uuidOf(w.member)}, w.member},
+		{"an id that someone else has linked", bySubject, jwt.MapClaims{"sub": uuidOf(w.member)}, w.member},
 		{"UUID, written otherwise", bySubject, jwt.MapClaims{"sub": "{" + uuidOf(w.member) + "}"}, nil},
 		{"an id of something else", bySubject, jwt.MapClaims{"sub": company.ID.String()}, nil},
 		{"an account that looks like an id", bySubject, jwt.MapClaims{"sub": w.member.ID.String() + "x"}, linked},
@@ -145,13 +151,14 @@ func TestWhoseJWT(t *testing.T) {
 		{"deactivated, by id", bySubject, jwt.MapClaims{"sub": gone.ID.String()}, nil},
 		{"an address where the subject counts", bySubject, jwt.MapClaims{"sub": "nobody", "email": w.member.Email}, nil},
 		{"verified address", byEmail, jwt.MapClaims{"email": strings.ToUpper(w.member.Email), "email_verified": true}, w.member},
-		{"address of which nothing is said", byEmail, jwt.MapClaims{"email": w.member.Email}, w.member},
+		{"address of which nothing is said", byEmail, jwt.MapClaims{"email": w.member.Email}, nil},
+		{"address that nobody verified here", byEmail, jwt.MapClaims{"email": linked.Email, "email_verified": true}, nil},
 		{"address verified as a text", byEmail, jwt.MapClaims{"email": w.member.Email, "email_verified": "true"}, w.member},
 		{"address not verified", byEmail, jwt.MapClaims{"email": w.member.Email, "email_verified": false}, nil},
 		{"address not verified, as a text", byEmail, jwt.MapClaims{"email": w.member.Email, "email_verified": "False"}, nil},
 		{"no address", byEmail, nil, nil},
-		{"unknown address", byEmail, jwt.MapClaims{"email": "x@test.example"}, nil},
-		{"address of a deactivated user", byEmail, jwt.MapClaims{"email": gone.Email}, nil},
+		{"unknown address", byEmail, jwt.MapClaims{"email": "x@test.example", "email_verified": true}, nil},
+		{"address of a deactivated user", byEmail, jwt.MapClaims{"email": gone.Email, "email_verified": true}, nil},
 	} {
 		viewer, err := c.with.Viewer(t.Context(), w.token(t, jwt.SigningMethodHS256, []byte(secret), "", c.claims))
 		switch {
@@ -239,10 +246,10 @@ func TestJWTKeysAreFetchedForAll(t *testing.T) {
 	w := newWorld(t)
 	p := newProvider(t, map[string]crypto.PrivateKey{"old": rsaKey})
 	c := w.credentials(t, p, nil)
-	p.change(func(p *provider) { p.keys["new"] = ecKey })
-	token := w.token(t, jwt.SigningMethodES256, ecKey, "new", nil)
 	gone, cancel := context.WithCancel(t.Context())
-	cancel()
+	defer cancel()
+	p.change(func(p *provider) { p.keys["new"], p.leave = ecKey, cancel })
+	token := w.token(t, jwt.SigningMethodES256, ecKey, "new", nil)
 	if _, err := c.Viewer(gone, token); err == nil {
 		t.Error("who is gone was answered")
 	}

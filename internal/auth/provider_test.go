@@ -53,6 +53,7 @@ type provider struct {
 	keys  map[string]crypto.PrivateKey // by kid
 	down  bool
 	asked int
+	leave func() // the client that asks, and waits for the answer
 }
 
 func newProvider(t testing.TB, keys map[string]crypto.PrivateKey) *provider {
@@ -67,6 +68,13 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
+	if p.leave != nil {
+		p.leave()
+		select {
+		case <-r.Context().Done():
+		case <-time.After(200 * time.Millisecond): // it waits all the same
+		}
+	}
 	if p.down {
 		http.Error(w, "down", http.StatusInternalServerError)
 		return
