@@ -14,12 +14,10 @@ const tokenLengthMax = 16 << 10
 var (
 	errAuthorization = fault.New(fault.Unauthenticated, "The Authorization header must be: Bearer, a space, and a token.")
 	errBasic         = fault.New(fault.Unauthenticated, "Basic authentication takes an API key as the password, with any user name.")
-	errBasicOfOthers = fault.New(fault.Unauthenticated, "Basic authentication is not taken from pages of other sites: send Bearer.")
 )
 
 // tokenOf gives the token of the request's Authorization header. An API key may be the password of Basic (RFC 7617), for
-// `curl -u` and for browsers. A browser sends that along by itself, and so what a page of another site asks the API for is
-// refused (Fetch Metadata, section 2.4).
+// `curl -u` and for browsers, which send it along by themselves: see checkOrigin.
 func tokenOf(r *http.Request) (string, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
@@ -27,9 +25,6 @@ func tokenOf(r *http.Request) (string, error) {
 		_, password, _ := r.BasicAuth()
 		if !auth.IsAPIKey(password) {
 			return "", errBasic
-		}
-		if site := r.Header.Get("Sec-Fetch-Site"); r.URL.Path == pathGraphQL && (site == "cross-site" || site == "same-site") {
-			return "", errBasicOfOthers
 		}
 		token = password
 	case !strings.EqualFold(scheme, "Bearer"):

@@ -31,8 +31,9 @@ func (c Config) cookies(next http.Handler) http.Handler {
 	protection := c.crossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, brought := c.cookieToken(r)
-		foreign := checkOrigin(protection, r)
-		if foreign != nil && (brought || isBasic(r)) {
+		basic := isBasic(r)
+		foreign := checkOrigin(protection, r, basic && r.URL.Path == pathGraphQL)
+		if foreign != nil && (brought || basic) {
 			refuse(w, r, http.StatusForbidden, foreign)
 			return
 		}

@@ -146,6 +146,9 @@ func TestForeignRequests(t *testing.T) {
 			"Authorization: Bearer good": false, "X-Nothing: at all": false, "Cookie: other=good": false,
 		} {
 			name, value, _ := strings.Cut(credential, ": ")
+			if c.method == get && name == "Authorization" && ambient {
+				continue // TestBasicIsNotForOtherSites has them
+			}
 			request := ask(c.method, append(c.headers, name, value)...)
 			served, checked := false, false
 			config := Config{CORSOrigins: []string{"https://app.example", "https://Admin.example"},

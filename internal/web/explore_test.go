@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"dossier/internal/auth"
 	"dossier/internal/fault"
 	"dossier/model"
 )
@@ -87,20 +86,24 @@ func TestOnlyExplorersExplore(t *testing.T) {
 // link of another site leads to does.
 func TestBasicIsNotForOtherSites(t *testing.T) {
 	t.Parallel()
-	for site, want := range map[string]bool{"": true, "none": true, "same-origin": true, "same-site": false, "cross-site": false} {
-		request := httptest.NewRequest(http.MethodGet, "/graphql?query={__typename}", nil)
-		request.Header.Set("Authorization", basic("x", "dossier_key_good"))
+	const trusted = "https://app.example"
+	c := Config{Authenticate: authenticateExplorers, CORSOrigins: []string{trusted}}
+	ask := func(path, site, origin string) int {
+		request := httptest.NewRequest(http.MethodGet, path, nil)
+		request.Header.Set("Authorization", basic("x", "dossier_key_schema"))
 		request.Header.Set("Sec-Fetch-Site", site)
-		serve(t, Config{}, request, func(ctx context.Context) {
-			if got := !model.ViewerFrom(ctx).IsAnonymous(); got != want {
-				t.Errorf("from %q: known %t: %v", site, got, auth.Rejection(ctx))
-			}
-		})
-		page := httptest.NewRequest(http.MethodGet, "/", nil)
-		page.Header.Set("Authorization", basic("x", "dossier_key_schema"))
-		page.Header.Set("Sec-Fetch-Site", site)
-		if response := serve(t, Config{Authenticate: authenticateExplorers}, page, nil); response.StatusCode != 200 {
-			t.Errorf("the page, from %q: %d", site, response.StatusCode)
+		request.Header.Set("Origin", origin)
+		return serve(t, c, request, func(context.Context) {}).StatusCode
+	}
+	for site, want := range map[string]int{"": 200, "none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403} {
+		if got := ask("/graphql?query={__typename}", site, ""); got != want {
+			t.Errorf("from %q: %d, want %d", site, got, want)
+		}
+		if got := ask("/graphql?query={__typename}", site, trusted); got != 200 {
+			t.Errorf("from %q, trusted: %d", site, got)
+		}
+		if got := ask("/", site, ""); got != 200 {
+			t.Errorf("the page, from %q: %d", site, got)
 		}
 	}
 }

@@ -35,9 +35,14 @@ var (
 )
 
 // checkOrigin refuses what may be a page's of another origin, nil for what is not. By GET one can only read, and what is read another
-// origin does not see.
-func checkOrigin(protection *http.CrossOriginProtection, r *http.Request) *fault.Error {
-	if err := protection.Check(r); err != nil {
+// origin does not see; it is let be unless reads count too: SameSite keeps a cookie from such pages, and nothing keeps Basic from them.
+func checkOrigin(protection *http.CrossOriginProtection, r *http.Request, reads bool) *fault.Error {
+	checked := r
+	if reads {
+		checked = r.Clone(r.Context())
+		checked.Method = http.MethodPost
+	}
+	if err := protection.Check(checked); err != nil {
 		return errOtherOrigin.Because(err)
 	}
 	if r.Method == http.MethodPost && isFormType(r.Header.Get("Content-Type")) &&
