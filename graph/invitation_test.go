@@ -153,6 +153,36 @@ func TestAccountsAreNotTakenOverByInvitations(t *testing.T) {
 	}
 }
 
+// An invitation is for the address that it was mailed to, and for whoever has no other way in.
+func TestInvitationsEndWithTheirReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	adapter := w.adapter(t, w.manager)
+	for name, end := range map[string]func(user string){
+		"another address": func(user string) {
+			w.As(t, w.manager).Query(t, `mutation($u: ID!) { updateUser(input: {id: $u, email: "other@own.example"}) { user { id } } }`, "u", user)
+		},
+		"another address at the frontend": func(user string) {
+			adapter.Query(t, `mutation($u: ID!) { updateAdapterUser(input: {id: $u, email: "adapter@own.example"}) { user { id } } }`, "u", user)
+		},
+		"signed in at the frontend": func(user string) { adapter.Query(t, target{user: user}.call("createAdapterSession")) },
+	} {
+		user := w.User(t, w.company, model.RoleMember, "Ina "+name)
+		token := w.Invite(t, user)
+		end(user.ID.String())
+		if got := outcome(t, w.Anonymous(), accept, "t", token, "p", "correct horse"); got != "UNAUTHENTICATED" {
+			t.Errorf("after %s: %q", name, got)
+		}
+	}
+	user := w.User(t, w.company, model.RoleMember, "Una Unmoved")
+	token := w.Invite(t, user)
+	w.As(t, w.manager).Query(t, `mutation($u: ID!, $e: String!) { updateUser(input: {id: $u, name: "Una", email: $e}) { user { id } } }`,
+		"u", user.ID, "e", user.Email)
+	if got := outcome(t, w.Anonymous(), accept, "t", token, "p", "correct horse"); got != "" {
+		t.Errorf("after another name: %q", got)
+	}
+}
+
 // An invitation that many accept at the same time is accepted once.
 func TestInvitationIsAcceptedOnce(t *testing.T) {
 	t.Parallel()
@@ -180,13 +210,17 @@ func TestInvitationIsAcceptedOnce(t *testing.T) {
 func TestInvitationIsSeenByWhoManages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Invite(t, w.member)
+	colleague := w.User(t, w.company, model.RoleMember, "Cleo Colleague")
+	clients := map[*model.User]apitest.Client{}
+	for _, viewer := range []*model.User{w.member, w.manager, w.admin, colleague} {
+		clients[viewer] = w.As(t, viewer)
+	}
+	w.Invite(t, w.member) // who has a session from before, which would have ended it
 	if _, err := w.Pool.Exec("UPDATE invitations SET expires = now() - interval '1 day'"); err != nil {
 		t.Fatal(err)
 	}
-	colleague := w.User(t, w.company, model.RoleMember, "Cleo Colleague")
 	for viewer, seen := range map[*model.User]bool{w.member: true, w.manager: true, w.admin: true, colleague: false} {
-		client := w.As(t, viewer)
+		client := clients[viewer]
 		w.SQL.Reset()
 		data := client.Query(t, `{ users { nodes { name invitation { createdAt expiresAt } } } }`)
 		w.WantSQL(t, 2)

@@ -243,6 +243,8 @@ var fixedCosts = map[string]int{
 	// Each of these may become a mail.
 	"Mutation.requestPasswordReset":     10_000,
 	"Mutation.requestEmailVerification": 10_000,
+	"Mutation.inviteUser":               10_000,
+	"Mutation.renewInvitation":          10_000,
 }
 
 // longestList is the length of the longest list among the values, at least 1.

@@ -260,8 +260,16 @@ func TestInvitationsAreMailed(t *testing.T) {
 	if token != renewed.Text("r.token") || token == made.Text("r.token") {
 		t.Errorf("mailed %s, answered %s", token, renewed.Text("r.token"))
 	}
+	// Nobody's box is filled with them.
+	for range 3 {
+		token = manager.Query(t, renew, "u", made.Text("r.user.id")).Text("r.token")
+	}
 	if got := outcome(t, w.Anonymous(), accept, "t", token, "p", "correct horse"); got != "" {
 		t.Errorf("%q", got)
+	}
+	w.Outbox.Close()
+	if n := len(w.Outbox.To("nia@own.example")); n != 3 {
+		t.Errorf("%d mails", n)
 	}
 }
 

@@ -122,11 +122,7 @@ func (tx *Tx) UpdateAdapterUser(ctx context.Context, in model.UpdateAdapterUserI
 	if image, ok := in.Image.ValueOK(); ok {
 		setNull(&c, "image", &user.Image, image)
 	}
-	if len(c.columns) == 0 {
-		return user, nil
-	}
-	err = save(ctx, tx, user, &user.Version, c, tx.recorded(model.UserUpdated, entry{user.AuditSubject(), c.details}))
-	return user, wrap(err, "update user", in.ID)
+	return user, wrap(tx.saveProfile(ctx, user, c), "update user", in.ID)
 }
 
 // DeleteAdapterUser removes a user who owns nothing, with sessions, account links and passkeys.

@@ -82,6 +82,27 @@ func TestShapesArePreparedOnce(t *testing.T) {
 	}
 }
 
+// So is what a user may see of the own rows alone.
+func TestPersonalShapesArePreparedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := newPreparing(t, w.URL)
+	size := int32(2)
+	want := 0
+	for _, user := range []*model.User{w.member, w.User(t, w.company, model.RoleMember, "Mel Member")} {
+		r, ctx := p.Reader(viewer(user)), t.Context()
+		must[map[model.UserID]*model.SessionConnection](t)(r.SessionsByUser(ctx, []model.UserID{user.ID}, model.PageArgs{First: &size}))
+		must[[]*model.Account](t)(r.AccountsByIDs(ctx, []model.AccountID{model.NewID[model.AccountID]()}))
+		all := p.statements(t)
+		if want == 0 {
+			want = len(all)
+		}
+		if len(all) != 2 || len(all) != want {
+			t.Errorf("%d statements are prepared: %v", len(all), all)
+		}
+	}
+}
+
 // A write that is prepared has no value in its text, or each one would be prepared anew.
 func TestWritesArePreparedWithoutValues(t *testing.T) {
 	t.Parallel()

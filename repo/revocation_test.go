@@ -2,11 +2,13 @@ package repo_test
 
 import (
 	"context"
+	"database/sql"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"dossier/internal/auth"
 	"dossier/internal/fault"
 	"dossier/model"
 	"dossier/repo"
@@ -128,6 +130,62 @@ func TestCredentialsAreAskedForAgain(t *testing.T) {
 	} {
 		if got := again(c.statement); got != c.want {
 			t.Errorf("after %s it is asked for again: %t, want %t", c.statement, got, c.want)
+		}
+	}
+}
+
+// Where the access was ended nobody waits to be told of it.
+func TestWhoIsOutIsOutUntold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, table := range []string{"users", "sessions", "api_keys", "accounts"} {
+		must[sql.Result](t)(w.Pool.Exec("ALTER TABLE " + table + " DISABLE TRIGGER " + table + "_notify_stale"))
+	}
+	i := newInstance(t, w)
+	adapter := must[model.Viewer](t)(i.ViewerByAPIKey(t.Context(), auth.HashToken(w.Key(t, w.manager, model.ScopeAuthAdapter))))
+	for name, c := range map[string]struct {
+		as    model.Viewer
+		byKey bool
+		end   func(context.Context, *repo.Tx, model.Viewer, []byte) error
+	}{
+		"key revoked": {viewer(w.member), true, func(ctx context.Context, tx *repo.Tx, v model.Viewer, _ []byte) error {
+			_, err := tx.RevokeAPIKey(ctx, model.RevokeAPIKeyInput{ID: v.KeyID})
+			return err
+		}},
+		"key rotated without overlap": {viewer(w.member), true, func(ctx context.Context, tx *repo.Tx, v model.Viewer, _ []byte) error {
+			_, made := auth.NewAPIKey()
+			_, err := tx.RotateAPIKey(ctx, model.RotateAPIKeyInput{ID: v.KeyID}, made)
+			return err
+		}},
+		"session ended": {viewer(w.member), false, func(ctx context.Context, tx *repo.Tx, v model.Viewer, _ []byte) error {
+			return tx.EndSession(ctx, model.EndSessionInput{ID: v.SessionID})
+		}},
+		"session deleted by the adapter": {adapter, false, func(ctx context.Context, tx *repo.Tx, _ model.Viewer, hash []byte) error {
+			_, err := tx.DeleteAdapterSession(ctx, hash)
+			return err
+		}},
+		"session shortened by the adapter": {adapter, false, func(ctx context.Context, tx *repo.Tx, _ model.Viewer, hash []byte) error {
+			_, err := tx.UpdateAdapterSession(ctx, hash, new(time.Now()))
+			return err
+		}},
+	} {
+		ask := i.ViewerBySession
+		var token string
+		if c.byKey {
+			ask, token = i.ViewerByAPIKey, w.Key(t, w.member, model.ScopeProjectsRead)
+		} else {
+			token = w.Token(t, w.member)
+		}
+		hash := auth.HashToken(token)
+		var who model.Viewer
+		for range 2 {
+			who = must[model.Viewer](t)(ask(t.Context(), hash))
+		}
+		if err := i.InTx(t.Context(), c.as, func(ctx context.Context, tx *repo.Tx) error { return c.end(ctx, tx, who, hash) }); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := ask(t.Context(), hash); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s: the access goes on: %v", name, err)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func personal[T any](r Reader) *bun.SelectQuery {
 		// Without ?TableAlias, which beside a subquery is the subquery's.
 		return q.Where("user_id IN (?)", r.users(nil)().Column("id"))
 	default:
-		return q.Where("?TableAlias.user_id = ?", r.viewer.UserID)
+		return q.Where("?TableAlias.user_id = ?", param{r.viewer.UserID})
 	}
 }
 
@@ -100,7 +100,8 @@ func (tx *Tx) startSession(
 ) error {
 	session.ID, session.UserID = model.NewID[model.SessionID](), user
 	also := append(tx.recorded(model.UserSignedIn, entry{subject, map[string]any{"expires": timeText(session.ExpiresAt)}}),
-		tx.db.NewDelete().Model((*model.Session)(nil)).Where("user_id = ? AND expires <= now()", user))
+		tx.db.NewDelete().Model((*model.Session)(nil)).Where("user_id = ? AND expires <= now()", user),
+		tx.endInvitation(user)) // which is for whoever cannot sign in yet
 	if _, err := with(tx.db.NewInsert().Model(session), also).Exec(ctx); err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}

@@ -149,7 +149,7 @@ func (tx *Tx) mayChangeUser(user *model.User) error {
 	return fault.Denied("Only the user or a MANAGER of the company may change the user.")
 }
 
-// UpdateUser changes what the input names. A new address is not verified.
+// UpdateUser changes what the input names. A new address is not verified, and ends an invitation.
 func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.User, error) {
 	user, err := tx.lockUser(ctx, toChange, in.ID, in.ExpectedVersion)
 	if err != nil {
@@ -167,11 +167,19 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 	if image, ok := in.Image.ValueOK(); ok {
 		setNull(&c, "image", &user.Image, image)
 	}
+	return user, wrap(tx.saveProfile(ctx, user, c), "update user", in.ID)
+}
+
+// saveProfile writes what changed of a user, if anything did. An invitation was mailed to the address of then, and ends with it.
+func (tx *Tx) saveProfile(ctx context.Context, user *model.User, c changes) error {
 	if len(c.columns) == 0 {
-		return user, nil
+		return nil
 	}
-	err = save(ctx, tx, user, &user.Version, c, tx.recorded(model.UserUpdated, entry{user.AuditSubject(), c.details}))
-	return user, wrap(err, "update user", in.ID)
+	also := tx.recorded(model.UserUpdated, entry{user.AuditSubject(), c.details})
+	if _, moved := c.details["email"]; moved {
+		also = append(also, tx.endInvitation(user.ID))
+	}
+	return save(ctx, tx, user, &user.Version, c, also)
 }
 
 // DeleteUser removes a user, whose sessions and API keys end with it, and gives what the user owned to the new owner.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"dossier/internal/fault"
+	"dossier/internal/limits"
 	"dossier/internal/mail"
 	"dossier/internal/telemetry"
 	"dossier/model"
@@ -36,6 +38,7 @@ type Post struct {
 	appURL string // of the frontend, where links lead
 	logger *slog.Logger
 
+	invited limits.PerName // by address
 	letters chan letter
 	working sync.WaitGroup
 	closing sync.Once
@@ -50,7 +53,7 @@ type letter func(context.Context) (*mail.Message, error)
 // NewPost starts the post, which Close ends. Links in mails lead to pages of the frontend at appURL.
 func NewPost(store *repo.Store, mailer Mailer, appURL string, logger *slog.Logger) *Post {
 	p := &Post{
-		store: store, mailer: mailer, appURL: appURL, logger: logger,
+		store: store, mailer: mailer, appURL: appURL, logger: logger, invited: limits.NewPerName(requestBudgets.Account),
 		letters: make(chan letter, postQueueMax), closed: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(telemetry.WithOperation(context.Background(), "post"))
@@ -137,6 +140,9 @@ const (
 	pageAccept = "/accept-invitation#token="
 )
 
+// InvitationLink leads to where the token of an invitation is accepted.
+func InvitationLink(appURL, token string) string { return appURL + pageAccept + token }
+
 // token makes a token for the user, stores it and gives the link that has it.
 func (p *Post) token(ctx context.Context, user *model.User, purpose model.TokenPurpose, page string) (string, error) {
 	token, row := newOneTimeToken(user, purpose)
@@ -182,9 +188,9 @@ If you have no account there, someone mistyped an address: there is nothing you 
 }
 
 // Invite mails the token of a new invitation to the user. Whoever invited has it too: what cannot be mailed is no failure, and
-// where there is no post nothing is.
+// where there is no post, or the address was written to often, nothing is.
 func (p *Post) Invite(user *model.User, token string, invitation *model.Invitation) {
-	if p == nil {
+	if p == nil || !p.invited.Allow(strings.ToLower(user.Email)) {
 		return
 	}
 	message := &mail.Message{To: user.Email, Subject: "You are invited to Dossier", Text: fmt.Sprintf(`Hello,
@@ -194,7 +200,7 @@ you are invited to work with your colleagues in Dossier. Choose a password and s
 %s
 
 If you do not know what this is about, there is nothing you need to do.
-`, invitation.ExpiresAt.UTC().Format("January 2, 2006, 15:04 UTC"), p.appURL+pageAccept+token)}
+`, invitation.ExpiresAt.UTC().Format("January 2, 2006, 15:04 UTC"), InvitationLink(p.appURL, token))}
 	if err := p.enqueue(func(context.Context) (*mail.Message, error) { return message, nil }); err != nil {
 		p.logger.Warn("an invitation was not mailed", "user_id", user.ID, "error", err)
 	}
