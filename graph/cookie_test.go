@@ -114,17 +114,24 @@ func TestSignInAndOutByCookie(t *testing.T) {
 	}
 }
 
-func TestInvitationByCookie(t *testing.T) {
+// The session that a mailed or shown token starts may be kept in a cookie as well.
+func TestTokensForACookie(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	invited := w.User(t, w.company, model.RoleMember, "Ina Invited")
-	answer, cookie := w.byCookie(t, "", `mutation { acceptInvitation(input: {token: "`+w.Invite(t, invited)+`", password: "correct horse", cookie: true}) {
-		token user { name } userErrors { code } } }`)
-	if len(answer.Errors) > 0 || cookie == nil || !strings.Contains(answer.Body, `"token":null,"user":{"name":"Ina Invited"}`) {
-		t.Fatalf("%v: %s", cookie, answer.Body)
-	}
-	if answer, _ := w.byCookie(t, cookie.Value, `{ me { name } }`); len(answer.Errors) > 0 {
-		t.Error(answer.Body)
+	w.Anonymous().Query(t, requestReset, "e", w.member.Email)
+	for field, c := range map[string]struct{ user, token string }{
+		"acceptInvitation": {invited.Name, w.Invite(t, invited)},
+		"resetPassword":    {w.member.Name, w.Outbox.Token(t, w.member.Email, 1)},
+	} {
+		answer, cookie := w.byCookie(t, "", `mutation { `+field+`(input: {token: "`+c.token+`", password: "correct horse", cookie: true}) {
+			token user { name } userErrors { code } } }`)
+		if len(answer.Errors) > 0 || cookie == nil || !strings.Contains(answer.Body, `"token":null,"user":{"name":"`+c.user+`"}`) {
+			t.Fatalf("%s: %v: %s", field, cookie, answer.Body)
+		}
+		if answer, _ := w.byCookie(t, cookie.Value, `{ me { name } }`); len(answer.Errors) > 0 {
+			t.Errorf("%s: %s", field, answer.Body)
+		}
 	}
 }
 

@@ -31,8 +31,9 @@ func (m passwordMutations) RequestPasswordReset(
 func (m passwordMutations) ResetPassword(
 	ctx context.Context, in model.ResetPasswordInput,
 ) (*model.ResetPasswordPayload, error) {
-	signedIn, err := m.sessions.ResetPassword(ctx, in, auth.ClientFrom(ctx))
-	return signInPayload(ctx, signedIn, err, repo.ErrNoToken)
+	return startSession(ctx, in.Cookie, repo.ErrNoToken, func() (*auth.SignedIn, error) {
+		return m.sessions.ResetPassword(ctx, in, auth.ClientFrom(ctx))
+	})
 }
 
 func (m passwordMutations) RequestEmailVerification(ctx context.Context) (*model.RequestEmailVerificationPayload, error) {

@@ -22,54 +22,41 @@ func (f sessionFields) User(ctx context.Context, s *model.Session) (*model.User,
 type sessionMutations struct{ sessions auth.Sessions }
 
 func (m sessionMutations) SignIn(ctx context.Context, in model.SignInInput) (*model.SignInPayload, error) {
-	if err := mayKeepInCookie(ctx, in.Cookie); err != nil {
-		return nil, err
-	}
-	signedIn, err := m.sessions.SignIn(ctx, in, auth.ClientFrom(ctx))
-	payload, err := signInPayload(ctx, signedIn, err, auth.ErrWrongCredentials)
-	return keepInCookie(ctx, in.Cookie, payload), err
+	return startSession(ctx, in.Cookie, auth.ErrWrongCredentials, func() (*auth.SignedIn, error) {
+		return m.sessions.SignIn(ctx, in, auth.ClientFrom(ctx))
+	})
 }
 
 func (m sessionMutations) AcceptInvitation(
 	ctx context.Context, in model.AcceptInvitationInput,
 ) (*model.AcceptInvitationPayload, error) {
-	if err := in.Validate(); err != nil {
-		return signInPayload(ctx, nil, err, nil)
-	}
-	if err := mayKeepInCookie(ctx, in.Cookie); err != nil {
-		return nil, err
-	}
-	signedIn, err := m.sessions.AcceptInvitation(ctx, in, auth.ClientFrom(ctx))
-	payload, err := signInPayload(ctx, signedIn, err, repo.ErrNoInvitation)
-	return keepInCookie(ctx, in.Cookie, payload), err
+	return startSession(ctx, in.Cookie, repo.ErrNoInvitation, func() (*auth.SignedIn, error) {
+		return m.sessions.AcceptInvitation(ctx, in, auth.ClientFrom(ctx))
+	})
 }
 
-// mayKeepInCookie refuses a session as a cookie, before it is started, where none can be set.
-func mayKeepInCookie(ctx context.Context, wanted bool) error {
-	if !wanted {
-		return nil
-	}
-	return auth.CookieRefused(ctx)
-}
-
-// keepInCookie gives the client a new session's token as a cookie, if it wants that, and then shows it nowhere else.
-func keepInCookie(ctx context.Context, wanted bool, payload *model.SignInPayload) *model.SignInPayload {
-	if wanted && payload != nil && payload.Token != nil {
-		auth.SetCookie(ctx, *payload.Token, model.ViewerFrom(ctx).SessionID)
-		payload.Token = nil
-	}
-	return payload
-}
-
-// signInPayload makes whoever signed in the viewer of the rest of the request.
-func signInPayload(
-	ctx context.Context, signedIn *auth.SignedIn, err error, refusal *fault.Error,
+// startSession makes whoever signs in the viewer of the rest of the request, and gives the client the session's token: as a cookie,
+// if it wants that, and then shown nowhere else. Where no cookie can be set, none is started.
+func startSession(
+	ctx context.Context, cookie bool, refusal *fault.Error, start func() (*auth.SignedIn, error),
 ) (*model.SignInPayload, error) {
+	if cookie {
+		if err := auth.CookieRefused(ctx); err != nil {
+			return nil, err
+		}
+	}
+	signedIn, err := start()
 	userErrors, err := splitRefusal(err, refusal)
 	payload := &model.SignInPayload{UserErrors: userErrors}
-	if signedIn != nil {
-		payload.Token, payload.ExpiresAt, payload.User = &signedIn.Token, &signedIn.Expires, signedIn.User
-		model.Become(ctx, signedIn.Viewer)
+	if signedIn == nil {
+		return payload, err
+	}
+	payload.ExpiresAt, payload.User = &signedIn.Expires, signedIn.User
+	model.Become(ctx, signedIn.Viewer)
+	if cookie {
+		auth.SetCookie(ctx, signedIn.Token, signedIn.Viewer.SessionID)
+	} else {
+		payload.Token = &signedIn.Token
 	}
 	return payload, err
 }

@@ -43,10 +43,11 @@ type (
 	RequestEmailVerificationPayload = RequestPayload
 )
 
-// ResetPasswordInput is a mailed token and the password to set.
+// ResetPasswordInput is a mailed token and the password to set, and whether the session is to be kept as a cookie.
 type ResetPasswordInput struct {
 	Token    string
 	Password string
+	Cookie   bool
 }
 
 // Validate reports all that is wrong with it.

@@ -4201,7 +4201,8 @@ Something that an API key may do, as a text:
 - ` + "`" + `companies:read` + "`" + `, ` + "`" + `users:read` + "`" + `, ` + "`" + `projects:read` + "`" + `, ` + "`" + `documents:read` + "`" + `, ` + "`" + `themes:read` + "`" + `, ` + "`" + `conversations:read` + "`" + `: read these,
   wherever a field leads to one;
 - ` + "`" + `companies:write` + "`" + `, ` + "`" + `users:write` + "`" + `, ` + "`" + `projects:write` + "`" + `, ` + "`" + `documents:write` + "`" + `, ` + "`" + `themes:write` + "`" + `, ` + "`" + `conversations:write` + "`" + `: change
-  them, which includes to read them;
+  them, which includes to read them. Whoever may write users can become one of those that the key's maker may invite or give
+  another address: such a key is worth its maker's password;
 - ` + "`" + `audit:read` + "`" + `: read the audit log;
 - ` + "`" + `schema:read` + "`" + `: introspect the schema, read it at ` + "`" + `/schema.graphqls` + "`" + `, be told suggestions for misspelled names and open the
   playground where that is off for everyone else;
@@ -4304,7 +4305,10 @@ type Query {
   me: User @access(role: MEMBER, scope: "users:read")
   "Any entity by its id."
   node("The entity's id." id: ID!): Node @access(role: MEMBER, anyScope: true)
-  "Many entities by their ids, in the order of the ids, null where there is none that you can see."
+  """
+  Many entities by their ids, in the order of the ids, null where there is none that you can see. One of a kind that an API key may
+  not read is FORBIDDEN, and there is no answer for the others either.
+  """
   nodes("Up to 100 ids, of any entities." ids: [ID!]!): [Node]! @access(role: MEMBER, anyScope: true)
 
   "A company by its id."
@@ -4495,7 +4499,11 @@ type Mutation {
   ` + "`" + `retryAfter` + "`" + ` says for how many seconds. Those that succeed do not count.
   """
   signIn("The user's email and password." input: SignInInput!): SignInPayload! @access
-  "Ends the session whose token this request carries, and removes its cookie. With another credential there is none to end."
+  """
+  Ends the session whose token this request carries, and removes its cookie. With another credential there is none to end. One that
+  has ended already is the error UNAUTHENTICATED: take it as signed out. Its cookie is good for nothing then, and stays until the next
+  sign-in.
+  """
   signOut: SignOutPayload! @access(role: MEMBER)
   """
   Ends a session: everyone the own ones, a MANAGER those of the company's users. After the end of the request's own session
@@ -4522,7 +4530,7 @@ type Mutation {
   requestPasswordReset("Who forgot the password." input: RequestPasswordResetInput!): RequestPasswordResetPayload! @access
   """
   Sets the password of whoever was mailed the token by ` + "`" + `requestPasswordReset` + "`" + `. All of the user's sessions end, an invitation too,
-  the address counts as verified, and a session of 30 days starts, as by ` + "`" + `signIn` + "`" + `. It needs no credential, and its failures are
+  the address counts as verified, and a session starts, as by ` + "`" + `signIn` + "`" + `. It needs no credential, and its failures are
   limited as those of ` + "`" + `signIn` + "`" + ` are. One request can do 9 of these.
   """
   resetPassword("The mailed token and the new password." input: ResetPasswordInput!): ResetPasswordPayload! @access
@@ -4548,12 +4556,14 @@ type Mutation {
   createUser("The new user." input: CreateUserInput!): CreateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Creates a user without a password, and an invitation to set one, which can be accepted for 7 days. Its token is shown this
-  once, for you to give to the user; a server that can send mail mails it too. A MANAGER invites MEMBERs and MANAGERs to the own company.
+  once, for you to give to the user; a server that can send mail mails it too, to one address 3 times and then
+  every 10 minutes. A MANAGER invites MEMBERs and MANAGERs to the own company. One request can do 9 of these.
   """
   inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Makes a new invitation for a user who has neither a password nor an account: a MANAGER for one of the company's users. The
-  token of an earlier one can no longer be used, and the new one is mailed as that of ` + "`" + `inviteUser` + "`" + ` is. A user who has a way to sign in, or is deactivated, is CONFLICT.
+  token of an earlier one can no longer be used, and the new one is mailed as that of ` + "`" + `inviteUser` + "`" + ` is. A user who has a way to sign in, or is
+  deactivated, is CONFLICT. One request can do 9 of these.
   """
   renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER, scope: "users:write")
   """
@@ -4579,17 +4589,22 @@ type Mutation {
   unlinkAccount("Which account." input: UnlinkAccountInput!): UnlinkAccountPayload! @access(role: MEMBER)
   "Changes a user's profile: everyone the own one, a MANAGER those of the company's users."
   updateUser("What to change." input: UpdateUserInput!): UpdateUserPayload! @access(role: MEMBER, scope: "users:write")
-  "Deletes a user, with sessions, API keys, invitation and account links. What the user owns goes to ` + "`" + `newOwnerId` + "`" + `."
+  """
+  Deletes a user, with sessions, API keys, invitation and account links: a MANAGER one of the company's, an ADMIN any. What the user
+  owns goes to ` + "`" + `newOwnerId` + "`" + `. Oneself is CONFLICT.
+  """
   deleteUser("Which user." input: DeleteUserInput!): DeleteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Moves a user to another company. Projects, documents and conversations stay in the old company and become the new
-  owner's; the user's sessions, API keys and invitation end, account links go along. Both companies' audit logs tell of it.
+  owner's; the user's sessions, API keys and invitation end, account links go along. Both companies' audit logs tell of it. The
+  company that the user is in is CONFLICT, and platform staff, who are in none, are BAD_USER_INPUT.
   """
   transferUser("Who goes where." input: TransferUserInput!): TransferUserPayload! @access(role: ADMIN)
 
   """
   Makes an API key for a program, which then acts as you: in your company, with the role that you have at the time, and within
-  the key's scopes. The payload shows the key this once. You may have 50 that are live; one more is CONFLICT.
+  the key's scopes. The payload shows the key this once. You may have 50 that are live, rotated ones aside;
+  one more is CONFLICT.
   """
   createApiKey("The new key." input: CreateApiKeyInput!): CreateApiKeyPayload! @access(role: MEMBER)
   """
@@ -4599,8 +4614,8 @@ type Mutation {
   revokeApiKey("Which key." input: RevokeApiKeyInput!): RevokeApiKeyPayload! @access(role: MEMBER)
   """
   Makes a new API key with the name, the scopes and the lifetime of an old one, which goes on for a while so that programs can
-  be given the new one. Only its maker may: whoever is shown the new key can act as its maker. A key that has ended or was
-  rotated already is CONFLICT.
+  be given the new one. Only its maker may, as whoever is shown the new key can act as its maker; for anyone else it is
+  FORBIDDEN. A key that has ended or was rotated already is CONFLICT, and so is one more than 100 that are live, rotated ones and all.
   """
   rotateApiKey("Which key, and how long it goes on." input: RotateApiKeyInput!): RotateApiKeyPayload! @access(role: MEMBER)
 
@@ -4609,7 +4624,8 @@ type Mutation {
   "Changes a project: an owner the own one, a MANAGER any of the company."
   updateProject("What to change." input: UpdateProjectInput!): UpdateProjectPayload! @access(role: MEMBER, scope: "projects:write")
   """
-  Deletes a project, and its documents if asked to, for which an API key needs the scope ` + "`" + `documents:write` + "`" + ` too. Its
+  Deletes a project: an owner the own one, a MANAGER any of the company. Its documents go with it if asked to: for that an API key
+  needs the scope ` + "`" + `documents:write` + "`" + ` too, documents of others are FORBIDDEN to a MEMBER, and more than 10,000 are CONFLICT. Its
   conversations stay, without a project.
   """
   deleteProject("Which project, and what becomes of its documents." input: DeleteProjectInput!): DeleteProjectPayload! @access(role: MEMBER, scope: "projects:write")
@@ -4847,7 +4863,7 @@ enum CompanyOrderField {
 input CreateCompanyInput {
   "1 to 200 characters."
   name: String!
-  "A domain name such as ` + "`" + `example.com` + "`" + `."
+  "A domain name such as ` + "`" + `example.com` + "`" + `, of at most 253 characters."
   domain: String
 }
 
@@ -4867,7 +4883,7 @@ input UpdateCompanyInput {
   expectedVersion: Int
   "1 to 200 characters."
   name: String
-  "A domain name; null removes it."
+  "A domain name of at most 253 characters; null removes it."
   domain: String
 }
 
@@ -5029,7 +5045,10 @@ type Session implements Node {
   id: ID!
   "When the user signed in."
   createdAt: Time!
-  "When the session ends unless it is used: 30 days after its last use, to the hour, but no later than a year after its beginning."
+  """
+  When the session ends unless it is used. One of a sign-in: 30 days after its last use, to the hour, but no later than a year after
+  its beginning. One of an Auth.js frontend: when that said.
+  """
   expiresAt: Time!
   "What the client that signed in called itself, in the header User-Agent; up to 300 bytes, null when it did not."
   userAgent: String
@@ -5342,7 +5361,7 @@ type UnlinkAccountPayload {
 
 "A new user who sets the password by an invitation."
 input InviteUserInput {
-  "The user's company. Absent: the own company; for an ADMIN required unless the role is ADMIN."
+  "The user's company. Absent: the own one, and another is BAD_REFERENCE. An ADMIN names one, but none for the role ADMIN."
   companyId: ID
   "1 to 200 characters."
   name: String!
@@ -5350,7 +5369,7 @@ input InviteUserInput {
   email: String!
   "What the user may do; never more than you may."
   role: Role! = MEMBER
-  "The http or https URL of a picture."
+  "The http or https URL of a picture, of at most 2,048 characters."
   image: String
 }
 
@@ -5447,13 +5466,15 @@ input ResetPasswordInput {
   token: String!
   "The user's password from now on: 8 to 256 characters."
   password: String!
+  "Whether a browser keeps the session, as with ` + "`" + `signIn` + "`" + `."
+  cookie: Boolean! = false
 }
 
 "A new session, or why there is none."
 type ResetPasswordPayload {
-  "The session's token, shown this once. Null when there are errors."
+  "The session's token, shown this once. Null when there are errors, and when it is set as a cookie."
   token: String
-  "When the session ends by itself; null when there are errors."
+  "When the session ends unless it is used; null when there are errors."
   expiresAt: Time
   "Whose password was set; null when there are errors."
   user: User
@@ -5539,7 +5560,7 @@ type ReactivateUserPayload {
 
 "A new user."
 input CreateUserInput {
-  "The user's company. Absent: the own company; for an ADMIN required unless the role is ADMIN."
+  "The user's company. Absent: the own one, and another is BAD_REFERENCE. An ADMIN names one, but none for the role ADMIN."
   companyId: ID
   "1 to 200 characters."
   name: String!
@@ -5549,7 +5570,7 @@ input CreateUserInput {
   password: String
   "What the user may do; never more than you may."
   role: Role! = MEMBER
-  "The http or https URL of a picture."
+  "The http or https URL of a picture, of at most 2,048 characters."
   image: String
 }
 
@@ -5569,9 +5590,9 @@ input UpdateUserInput {
   expectedVersion: Int
   "1 to 200 characters."
   name: String
-  "An email address that no other user has. A changed one is not verified."
+  "An email address that no other user has, of at most 254 characters. A changed one is not verified, and ends an invitation."
   email: String
-  "The http or https URL of a picture; null removes it."
+  "The http or https URL of a picture, of at most 2,048 characters; null removes it."
   image: String
 }
 
@@ -5653,7 +5674,7 @@ type AdapterUser {
 type AdapterAccount {
   "Whose account it is."
   userId: ID!
-  "The kind of account, as Auth.js calls it: ` + "`" + `oauth` + "`" + `, ` + "`" + `oidc` + "`" + `, ` + "`" + `email` + "`" + ` or ` + "`" + `webauthn` + "`" + `."
+  "The kind of account, as Auth.js calls it: ` + "`" + `oauth` + "`" + `, ` + "`" + `oidc` + "`" + `, ` + "`" + `email` + "`" + ` or ` + "`" + `webauthn` + "`" + `; up to 100 characters."
   type: String!
   "The provider, as Auth.js calls it, such as ` + "`" + `google` + "`" + `."
   provider: String!
@@ -5667,7 +5688,7 @@ type AdapterAccount {
 
 "A session that is not over, as an Auth.js frontend sees one: without the token, which the frontend has."
 type AdapterSession {
-  "When the session ends by itself."
+  "When the session ends, unless it is used as a bearer token, which moves that on as it does for any session."
   expiresAt: Time!
   "Who is signed in."
   user: AdapterUser!
@@ -5709,7 +5730,7 @@ input CreateAdapterUserInput {
   email: String!
   "When the email address was verified; null or absent while it is not."
   emailVerifiedAt: Time
-  "The http or https URL of a picture."
+  "The http or https URL of a picture, of at most 2,048 characters."
   image: String
 }
 
@@ -5727,11 +5748,11 @@ input UpdateAdapterUserInput {
   id: ID!
   "1 to 200 characters."
   name: String
-  "An email address that no other user has. A changed one is not verified, unless ` + "`" + `emailVerifiedAt` + "`" + ` says so."
+  "An email address that no other user has, of at most 254 characters. A changed one ends an invitation, and is not verified unless ` + "`" + `emailVerifiedAt` + "`" + ` says so."
   email: String
   "When the email address was verified; null: it is not."
   emailVerifiedAt: Time
-  "The http or https URL of a picture; null removes it."
+  "The http or https URL of a picture, of at most 2,048 characters; null removes it."
   image: String
 }
 
@@ -5761,7 +5782,7 @@ type DeleteAdapterUserPayload {
 input LinkAdapterAccountInput {
   "The user."
   userId: ID!
-  "The kind of account, as Auth.js calls it: ` + "`" + `oauth` + "`" + `, ` + "`" + `oidc` + "`" + `, ` + "`" + `email` + "`" + ` or ` + "`" + `webauthn` + "`" + `."
+  "The kind of account, as Auth.js calls it: ` + "`" + `oauth` + "`" + `, ` + "`" + `oidc` + "`" + `, ` + "`" + `email` + "`" + ` or ` + "`" + `webauthn` + "`" + `; up to 100 characters."
   type: String!
   "The provider, as Auth.js calls it, such as ` + "`" + `google` + "`" + `; up to 100 characters."
   provider: String!
@@ -6243,7 +6264,7 @@ input DocumentFilter {
   themeId: ID
   "Documents in one of these statuses; up to 8. ` + "`" + `[]` + "`" + ` finds nothing."
   status: [DocumentStatus!]
-  "Documents of one of these content types, exactly as they were given; up to 20. ` + "`" + `[]` + "`" + ` finds nothing."
+  "Documents of one of these content types, exactly as they were given; up to 20, each of up to 255 characters. ` + "`" + `[]` + "`" + ` finds nothing."
   contentType: [String!]
   "Documents that were created in this time."
   createdAt: TimeRange
@@ -6723,15 +6744,22 @@ type AuditEntry implements Node {
   createdAt: Time!
   "What was done."
   action: AuditAction!
-  "Who did it; null when the user is gone, not visible to you, or was the platform itself."
+  "Who did it; null when the user is gone, not visible to you, or was the platform itself. An API key needs ` + "`" + `users:read` + "`" + `."
   actor: User
   "In which company; null for platform acts."
   company: Company
   "The id of what it was done to."
   subjectId: ID!
-  "What it was done to; null when it is gone or not visible to you."
+  """
+  What it was done to; null when it is gone or not visible to you. What an API key has no scope to read is FORBIDDEN, and so are
+  sessions, account links and API keys to any key: ` + "`" + `subjectId` + "`" + ` names them all the same.
+  """
   subject: Node
-  "What is worth knowing of it, by action: ids, names, counts. Never a secret. What an API key did has ` + "`" + `apiKeyId` + "`" + `."
+  """
+  What is worth knowing of it: an object. What was changed has each field as ` + "`" + `{from, to}` + "`" + `; other actions have names, email
+  addresses, roles, scopes, times, counts and up to 50 ids of a kind. Never a secret. What an API key did has ` + "`" + `apiKeyId` + "`" + `. Later
+  versions add fields.
+  """
   details: JSON!
 }
 
@@ -29059,7 +29087,11 @@ func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"token", "password"}
+	if _, present := asMap["cookie"]; !present {
+		asMap["cookie"] = false
+	}
+
+	fieldsInOrder := [...]string{"token", "password", "cookie"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -29080,6 +29112,13 @@ func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context
 				return it, err
 			}
 			it.Password = data
+		case "cookie":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cookie"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cookie = data
 		}
 	}
 	return it, nil

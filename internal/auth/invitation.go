@@ -28,6 +28,9 @@ func NewInvitation() (string, *model.Invitation) {
 func (s Sessions) AcceptInvitation(
 	ctx context.Context, in model.AcceptInvitationInput, client Client,
 ) (*SignedIn, error) {
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
 	user, err := s.tryToken(ctx, client, repo.ErrNoInvitation, in.Token, func(tokenHash []byte) (*model.User, error) {
 		return s.Store.UserByInvitation(ctx, tokenHash)
 	})
