@@ -12,12 +12,15 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"dossier/internal/auth"
 	"dossier/internal/config"
 	"dossier/internal/pgconn"
 	"dossier/internal/seed"
 	"dossier/internal/telemetry"
 	"dossier/internal/web"
 	"dossier/migrations"
+	"dossier/model"
+	"dossier/repo"
 )
 
 // start reads the configuration.
@@ -143,6 +146,33 @@ func (seedCommand) Run(ctx context.Context) error {
 			fmt.Println("the database is not empty: nothing was loaded")
 		}
 		return nil
+	})
+}
+
+type inviteAdminCommand struct {
+	Email string `arg:"" help:"An email address that no user has."`
+	Name  string `arg:"" help:"The person's name."`
+}
+
+// Run adds a user of the platform itself, and prints the link by which that one sets a password: nobody else could make the first.
+func (i inviteAdminCommand) Run(ctx context.Context) error {
+	in := model.InviteUserInput{Email: i.Email, Name: i.Name, Role: model.RoleAdmin}
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	return withDatabase(ctx, func(c config.Config, db *database) error {
+		if err := db.prepareSchema(ctx, c); err != nil {
+			return err
+		}
+		token, invitation := auth.NewInvitation()
+		err := db.store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.InviteUser(ctx, in, invitation)
+			return err
+		})
+		if err == nil {
+			fmt.Printf("%s can set a password until %s:\n%s\n", i.Email, invitation.ExpiresAt.Format(time.RFC3339), auth.InvitationLink(c.AppURL, token))
+		}
+		return err
 	})
 }
 

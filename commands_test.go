@@ -41,6 +41,7 @@ func TestHelp(t *testing.T) {
 		"migrate status": "List the migrations",
 		"migrate create": "Write an empty migration",
 		"seed":           "Load the demo data",
+		"invite-admin":   "Add platform staff",
 		"schema":         "Print the GraphQL schema",
 		"version":        "Print the version",
 	} {

@@ -28,12 +28,13 @@ var schema string
 
 // commands are what the program does; each has --help.
 type commands struct {
-	Serve   serveCommand   `cmd:"" default:"1" help:"Serve the API. Without POSTGRES_URL it runs a PostgreSQL of its own."`
-	Migrate migrateCommand `cmd:"" help:"Change the database's schema."`
-	Seed    seedCommand    `cmd:"" help:"Load the demo data into an empty database."`
-	Health  healthCommand  `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 0 if it is."`
-	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve       serveCommand       `cmd:"" default:"1" help:"Serve the API. Without POSTGRES_URL it runs a PostgreSQL of its own."`
+	Migrate     migrateCommand     `cmd:"" help:"Change the database's schema."`
+	Seed        seedCommand        `cmd:"" help:"Load the demo data into an empty database."`
+	InviteAdmin inviteAdminCommand `cmd:"" help:"Add platform staff, and print the link to set a password by. The way to a first user."`
+	Health      healthCommand      `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 0 if it is."`
+	Schema      schemaCommand      `cmd:"" help:"Print the GraphQL schema."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 func main() {

@@ -303,6 +303,23 @@ func wantShown(t *testing.T, p *program) {
 	}
 }
 
+// wantFirstAdmin comes into a database without users.
+func wantFirstAdmin(t *testing.T, p *program, settings []string) {
+	t.Helper()
+	invite := func(email string) result { return run(t, []string{"invite-admin", email, "Ada Admin"}, settings...) }
+	invited := invite("ada@example.com")
+	invited.wantOutput(t, "ada@example.com can set a password until ", "/accept-invitation#token=dossier_invitation_")
+	_, token, _ := strings.Cut(strings.TrimSpace(invited.stdout), "#token=")
+	accepted := p.with("").Query(t, `mutation($t: String!) { acceptInvitation(input: {token: $t, password: "correct horse"}) {
+		token user { role company { id } } userErrors { message } } }`, "t", token)
+	if accepted.Text("acceptInvitation.user.role") != "ADMIN" || accepted.Text("acceptInvitation.user.company") != "<nil>" {
+		t.Errorf("%v", accepted.Raw())
+	}
+	p.with(accepted.Text("acceptInvitation.token")).Query(t, `mutation { createCompany(input: {name: "First"}) { company { id } } }`)
+	invite("ADA@example.com").wantSentence(t, "email")
+	invite("ada").wantSentence(t, "email")
+}
+
 func TestProduction(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewEmpty(t)
@@ -316,6 +333,7 @@ func TestProduction(t *testing.T) {
 	if answer := p.with("dossier_session_x").Do(t, `{ me { id } }`); strings.Join(answer.Codes(), " ") != "UNAVAILABLE" {
 		t.Errorf("before the migration a query answers %s", answer.Body)
 	}
+	run(t, []string{"invite-admin", "ada@example.com", "Ada Admin"}, settings...).wantSentence(t, "dossier migrate up")
 	run(t, []string{"migrate", "up"}, settings...).wantOutput(t, "applied 20261122000001_core.sql")
 	p.waitReady(t)
 	wantHidden(t, p)
@@ -327,6 +345,7 @@ func TestProduction(t *testing.T) {
 		t.Error("the welcome speaks of what is not there")
 	}
 	run(t, []string{"seed"}, settings...).wantSentence(t, "demo data", "development only")
+	wantFirstAdmin(t, p, settings)
 	p.stop(t)
 
 	p = serve(t, append(settings, "INTROSPECTION=true", "PLAYGROUND=true")...)
