@@ -61,13 +61,21 @@ var errNoKeys = &fault.Error{
 func publicKey(ctx context.Context, keys keyfunc.Keyfunc, token *jwt.Token) (any, error) {
 	ctx = context.WithoutCancel(ctx)
 	if _, named := token.Header[jwkset.HeaderKID]; !named && !anyKey(ctx, keys) {
-		_, _ = keys.Storage().KeyRead(ctx, "") // has them fetched, as a key that is not known does
+		readAgain(ctx, keys)
 	}
 	key, err := keys.KeyfuncCtx(ctx)(token)
 	if !anyKey(ctx, keys) {
 		return nil, errNoKeys.Because(err)
 	}
 	return key, err
+}
+
+// noKey is the id of no key, which JSON Web Keys have as texts without control characters.
+const noKey = "\x00"
+
+// readAgain has the keys fetched, no more often than for a key that is not known.
+func readAgain(ctx context.Context, keys keyfunc.Keyfunc) {
+	_, _ = keys.Storage().KeyRead(context.WithoutCancel(ctx), noKey)
 }
 
 func anyKey(ctx context.Context, keys keyfunc.Keyfunc) bool {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/MicahParks/jwkset"
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
@@ -77,7 +78,13 @@ type claims struct {
 // identify checks a token and gives whom it is of.
 func (j *JWT) identify(ctx context.Context, token string) (repo.Identity, error) {
 	var c claims
-	if _, err := j.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return j.key(ctx, t) }); err != nil {
+	parsed, err := j.parse(ctx, token, &c)
+	if errors.Is(err, jwt.ErrTokenSignatureInvalid) && j.namesNoKey(parsed) { // which the provider may have only now
+		readAgain(ctx, j.keys)
+		c = claims{}
+		_, err = j.parse(ctx, token, &c)
+	}
+	if err != nil {
 		return repo.Identity{}, refusal(err)
 	}
 	identity := repo.Identity{ExpiresAt: c.ExpiresAt.Add(j.config.ClockSkew)}
@@ -93,6 +100,16 @@ func (j *JWT) identify(ctx context.Context, token string) (repo.Identity, error)
 	}
 	identity.Provider, identity.Subject, identity.UserID = j.config.Provider, c.Subject, userIDOf(c.Subject)
 	return identity, nil
+}
+
+func (j *JWT) parse(ctx context.Context, token string, c *claims) (*jwt.Token, error) {
+	return j.parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) { return j.key(ctx, t) })
+}
+
+// namesNoKey reports whether any of the provider's keys may have signed the token.
+func (j *JWT) namesNoKey(token *jwt.Token) bool {
+	_, named := token.Header[jwkset.HeaderKID]
+	return j.keys != nil && !named
 }
 
 var errCritical = errors.New("the token has header fields that must be understood, and are not")

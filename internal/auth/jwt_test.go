@@ -201,6 +201,28 @@ func TestJWTKeysAreRotated(t *testing.T) {
 	check("an unknown key while the provider is down", "x", rsaKey, fault.Unauthenticated, 2)
 }
 
+// A token that names no key is checked with those that the provider has by then.
+func TestJWTKeysWithoutNamesAreRotated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, kid := range []string{"", "new"} {
+		p := newProvider(t, map[string]crypto.PrivateKey{"": rsaKey})
+		c := w.credentials(t, p, nil)
+		if _, err := c.Viewer(t.Context(), w.token(t, jwt.SigningMethodRS256, rsaKey, "", nil)); err != nil || p.timesAsked() != 1 {
+			t.Fatalf("%v; asked %d times", err, p.timesAsked())
+		}
+		p.change(func(p *provider) { p.keys = map[string]crypto.PrivateKey{kid: ecKey} })
+		for range 2 {
+			if _, err := c.Viewer(t.Context(), w.token(t, jwt.SigningMethodES256, ecKey, "", nil)); err != nil || p.timesAsked() != 2 {
+				t.Errorf("kid %q: %v; asked %d times", kid, err, p.timesAsked())
+			}
+		}
+		if _, err := c.Viewer(t.Context(), w.token(t, jwt.SigningMethodRS256, rsaKey, "", nil)); !fault.Is(err, fault.Unauthenticated) || p.timesAsked() != 2 {
+			t.Errorf("kid %q, the old key: %v; asked %d times", kid, err, p.timesAsked())
+		}
+	}
+}
+
 // A key that the provider shows no more is good no more, once it was asked.
 func TestWithdrawnJWTKey(t *testing.T) {
 	t.Parallel()
