@@ -56,7 +56,7 @@ func (tx *Tx) ChangeUserRole(ctx context.Context, in model.ChangeUserRoleInput) 
 	}
 	var c changes
 	set(&c, "role", &user.Role, &in.Role)
-	return user, tx.saveAccess(ctx, model.UserRoleChanged, user, c)
+	return user, tx.saveUser(ctx, model.UserRoleChanged, user, c)
 }
 
 // DeactivateUser keeps a user from signing in, and ends the sessions and API keys. What the user owns stays.
@@ -89,18 +89,18 @@ func (tx *Tx) ReactivateUser(ctx context.Context, in model.ReactivateUserInput) 
 func (tx *Tx) setDeactivated(ctx context.Context, action model.AuditAction, user *model.User, at *time.Time) error {
 	var c changes
 	setNull(&c, "deactivated_at", &user.DeactivatedAt, at)
-	return tx.saveAccess(ctx, action, user, c, tx.endSessions(user.ID, model.SessionID{}), tx.revokeAPIKeys(user.ID))
+	return tx.saveUser(ctx, action, user, c, tx.endSessions(user.ID, model.SessionID{}), tx.revokeAPIKeys(user.ID))
 }
 
-// saveAccess writes what changed of a user's access, if anything did, with what goes along.
-func (tx *Tx) saveAccess(
+// saveUser writes what changed of a user, if anything did, with what goes along.
+func (tx *Tx) saveUser(
 	ctx context.Context, action model.AuditAction, user *model.User, c changes, also ...bun.Query,
 ) error {
 	if len(c.columns) == 0 {
 		return nil
 	}
 	also = append(also, tx.recorded(action, entry{user.AuditSubject(), c.details})...)
-	return wrap(save(ctx, tx, user, &user.Version, c, also), "save access of", user.ID)
+	return wrap(save(ctx, tx, user, &user.Version, c, also), "save user", user.ID)
 }
 
 // blameMissing puts the blame for what is not there on a field of the input.

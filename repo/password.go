@@ -159,9 +159,5 @@ func (tx *Tx) VerifyEmail(ctx context.Context, tokenHash []byte) (*model.User, e
 	}
 	var c changes
 	verifyEmail(&c, user)
-	if len(c.columns) == 0 {
-		return user, nil
-	}
-	err = save(ctx, tx, user, &user.Version, c, tx.recorded(model.EmailVerified, entry{user.AuditSubject(), c.details}))
-	return user, wrap(err, "verify email of", user.ID)
+	return user, wrap(tx.saveUser(ctx, model.EmailVerified, user, c), "verify email of", user.ID)
 }

@@ -170,7 +170,7 @@ func (tx *Tx) confirmViewer(ctx context.Context) error {
 		q = q.Where("EXISTS (SELECT FROM sessions WHERE id = ? AND user_id = ? AND expires > now())", param{session}, viewer)
 	}
 	if tx.viewer.HasKey() {
-		q = q.Where("EXISTS (SELECT FROM api_keys WHERE id = ? AND user_id = ? AND revoked_at IS NULL AND (expires IS NULL OR expires > now()))",
+		q = q.Where("EXISTS (SELECT FROM api_keys WHERE id = ? AND user_id = ? AND "+isLive+")",
 			param{tx.viewer.KeyID}, viewer)
 	}
 	q, err := prepare(tx.Reader, q)

@@ -172,14 +172,11 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 
 // saveProfile writes what changed of a user, if anything did. An invitation was mailed to the address of then, and ends with it.
 func (tx *Tx) saveProfile(ctx context.Context, user *model.User, c changes) error {
-	if len(c.columns) == 0 {
-		return nil
-	}
-	also := tx.recorded(model.UserUpdated, entry{user.AuditSubject(), c.details})
+	var also along
 	if _, moved := c.details["email"]; moved {
-		also = append(also, tx.endInvitation(user.ID))
+		also = along{tx.endInvitation(user.ID)}
 	}
-	return save(ctx, tx, user, &user.Version, c, also)
+	return tx.saveUser(ctx, model.UserUpdated, user, c, also...)
 }
 
 // DeleteUser removes a user, whose sessions and API keys end with it, and gives what the user owned to the new owner.

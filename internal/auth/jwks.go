@@ -60,7 +60,7 @@ var errNoKeys = &fault.Error{
 // own: a client that goes away would else keep everyone from a new key.
 func publicKey(ctx context.Context, keys keyfunc.Keyfunc, token *jwt.Token) (any, error) {
 	ctx = context.WithoutCancel(ctx)
-	if _, named := token.Header[jwkset.HeaderKID]; !named && !anyKey(ctx, keys) {
+	if namesNoKey(token) && !anyKey(ctx, keys) {
 		readAgain(ctx, keys)
 	}
 	key, err := keys.KeyfuncCtx(ctx)(token)
@@ -68,6 +68,12 @@ func publicKey(ctx context.Context, keys keyfunc.Keyfunc, token *jwt.Token) (any
 		return nil, errNoKeys.Because(err)
 	}
 	return key, err
+}
+
+// namesNoKey reports whether any of the provider's keys may have signed the token.
+func namesNoKey(token *jwt.Token) bool {
+	_, named := token.Header[jwkset.HeaderKID]
+	return !named
 }
 
 // noKey is the id of no key, which JSON Web Keys have as texts without control characters.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
@@ -79,7 +78,7 @@ type claims struct {
 func (j *JWT) identify(ctx context.Context, token string) (repo.Identity, error) {
 	var c claims
 	parsed, err := j.parse(ctx, token, &c)
-	if errors.Is(err, jwt.ErrTokenSignatureInvalid) && j.namesNoKey(parsed) { // which the provider may have only now
+	if j.keys != nil && errors.Is(err, jwt.ErrTokenSignatureInvalid) && namesNoKey(parsed) { // which the provider may have only now
 		readAgain(ctx, j.keys)
 		c = claims{}
 		_, err = j.parse(ctx, token, &c)
@@ -104,12 +103,6 @@ func (j *JWT) identify(ctx context.Context, token string) (repo.Identity, error)
 
 func (j *JWT) parse(ctx context.Context, token string, c *claims) (*jwt.Token, error) {
 	return j.parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) { return j.key(ctx, t) })
-}
-
-// namesNoKey reports whether any of the provider's keys may have signed the token.
-func (j *JWT) namesNoKey(token *jwt.Token) bool {
-	_, named := token.Header[jwkset.HeaderKID]
-	return j.keys != nil && !named
 }
 
 var errCritical = errors.New("the token has header fields that must be understood, and are not")

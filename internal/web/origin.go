@@ -39,7 +39,7 @@ var (
 func checkOrigin(protection *http.CrossOriginProtection, r *http.Request, reads bool) *fault.Error {
 	checked := r
 	if reads {
-		checked = r.Clone(r.Context())
+		checked = r.WithContext(r.Context()) // a shallow copy
 		checked.Method = http.MethodPost
 	}
 	if err := protection.Check(checked); err != nil {
