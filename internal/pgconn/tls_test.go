@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/uptrace/bun/driver/pgdriver"
 )
@@ -41,7 +40,7 @@ func TestTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := open(t, Config{URL: main1.tcpURL(c.user, c.host, "postgres", c.query), ConnectTimeout: 10 * time.Second})
+			db := open(t, Config{URL: main1.tcpURL(c.user, c.host, "postgres", c.query)})
 			var encrypted bool
 			err := db.QueryRowContext(t.Context(), "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&encrypted)
 			got := map[bool]string{true: okTLS, false: okPlain}[encrypted]
