@@ -50,6 +50,7 @@ type Config struct {
 	PostgresBin       string `env:"PG_BIN"`
 	DataDir           string `env:"DATA_DIR"`
 	AutoMigrate       *bool  `env:"AUTO_MIGRATE"` // default: in development
+	BlobURL           string `env:"BLOB_URL"`     // default: a folder below DataDir
 
 	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // or Off
@@ -103,6 +104,9 @@ func parse(environment map[string]string) (Config, error) {
 	if c.DataDir == "" {
 		c.DataDir = defaultDataDir()
 	}
+	if c.BlobURL == "" {
+		c.BlobURL = defaultBlobURL(c.DataDir)
+	}
 	if c.PublicURL == "" {
 		c.PublicURL = defaultPublicURL(c.HTTPAddr)
 	}
@@ -123,7 +127,7 @@ func parse(environment map[string]string) (Config, error) {
 			*c.ShutdownDelay = 0
 		}
 	}
-	wrong = slices.Concat(wrong, c.check(), c.checkBrowsers(), c.checkJWT(), c.checkMail(), c.checkProduction())
+	wrong = slices.Concat(wrong, c.check(), c.checkBrowsers(), c.checkJWT(), c.checkMail(), c.checkBlobs(), c.checkProduction())
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
 }

@@ -25,7 +25,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	yes, none := true, time.Duration(0)
 	want := Config{
-		Environment: "development", DataDir: defaultDataDir(), AutoMigrate: &yes,
+		Environment: "development", DataDir: defaultDataDir(), BlobURL: "file://" + defaultDataDir() + "/blobs/documents", AutoMigrate: &yes,
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", AppURL: "http://127.0.0.1:8080", LogRequests: true,
 		Introspection: &yes, Playground: &yes,
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
@@ -65,7 +65,7 @@ func TestValues(t *testing.T) {
 	t.Parallel()
 	no, delay := false, 3*time.Second
 	got := mustParse(t, map[string]string{
-		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "POSTGRES_DIRECT_URL": "postgres://direct.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data",
+		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "POSTGRES_DIRECT_URL": "postgres://direct.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data", "BLOB_URL": "s3://documents?region=eu-central-1",
 		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "APP_URL": "https://app.example/dossier/", "SMTP_URL": "smtp://u:p@mail.example", "MAIL_FROM": "d@d.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
 		"REQUEST_TIMEOUT": "4s", "SHUTDOWN_DELAY": "3s", "DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
@@ -74,7 +74,7 @@ func TestValues(t *testing.T) {
 		"JWT_JWKS_URL": "https://id.example/keys", "JWT_ISSUER": "https://id.example/", "JWT_AUDIENCE": "dossier", "JWT_CLOCK_SKEW": "0s", "JWT_USER": "email", "JWT_PROVIDER": "okta",
 	})
 	want := Config{
-		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresDirectURL: "postgres://direct.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data",
+		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresDirectURL: "postgres://direct.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data", BlobURL: "s3://documents?region=eu-central-1",
 		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", AppURL: "https://app.example/dossier", SMTPURL: "smtp://u:p@mail.example", MailFrom: "d@d.example", Introspection: &no, Playground: &no,
 		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
 		RequestTimeout: 4 * time.Second, ShutdownDelay: &delay, PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
@@ -169,6 +169,7 @@ func TestUnsafeProduction(t *testing.T) {
 	t.Parallel()
 	for want, setting := range map[string][2]string{
 		`POSTGRES_URL is required with APP_ENV=production`:                                                                        {"POSTGRES_URL", ""},
+		`BLOB_URL is not mem:// with APP_ENV=production: it forgets all documents when the program stops`:                         {"BLOB_URL", "mem://"},
 		`PUBLIC_URL is https with APP_ENV=production, not "http://api.example", or credentials can be read on their way`:          {"PUBLIC_URL", "http://api.example"},
 		`PUBLIC_URL is https with APP_ENV=production, not "http://10.0.0.1:8080", or credentials can be read on their way`:        {"HTTP_ADDR", "10.0.0.1:8080"},
 		`CORS_ORIGINS are https with APP_ENV=production, not "http://app.example", or anyone on the way can speak for them`:       {"CORS_ORIGINS", "https://a.example,http://app.example"},

@@ -18,6 +18,9 @@ func (c Config) checkProduction() []error {
 	if c.PostgresURL == "" {
 		fail("POSTGRES_URL is required with APP_ENV=%s", Production)
 	}
+	if u, err := url.Parse(c.BlobURL); err == nil && u.Scheme == schemeMemory {
+		fail("BLOB_URL is not %s:// with APP_ENV=%s: it forgets all documents when the program stops", schemeMemory, Production)
+	}
 	if readable(c.PublicURL) {
 		fail("PUBLIC_URL is https with APP_ENV=%s, not %q, or credentials can be read on their way", Production, c.PublicURL)
 	}
