@@ -63,6 +63,11 @@ var rowsAfter = map[string]string{
 			credential_device_type, credential_backed_up)
 			SELECT '00000000-0000-7000-8000-000000000091', id, '1', '1', 'key', 0, 'singleDevice', false FROM users
 			WHERE email = 'ann@one.example';`,
+	"20261126000005_jobs.sql": `
+		INSERT INTO river_job (kind, args) VALUES ('one', '{}');
+		INSERT INTO river_queue (name) VALUES ('default');
+		INSERT INTO river_notification (payload, topic) VALUES ('{}', 'one');
+		INSERT INTO river_leader (elected_at, expires_at, leader_id) VALUES (now(), now(), 'one');`,
 }
 
 // names are the files, oldest first.
