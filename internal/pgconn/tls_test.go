@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	pgx "github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun/driver/pgdriver"
 )
 
@@ -56,8 +57,31 @@ func TestTLS(t *testing.T) {
 			if err != nil && (!errors.Is(err, ErrConnect) || strings.Contains(err.Error(), testPassword)) {
 				t.Errorf("got %v", err)
 			}
+			if got := pgxTLS(t, main1.tcpURL(c.user, c.host, "postgres", c.query)); got != c.want {
+				t.Errorf("pgx got %s, want %s", got, c.want)
+			}
 		})
 	}
+}
+
+// pgxTLS is what becomes of a connection by pgx, as TestTLS names it.
+func pgxTLS(t *testing.T, url string) string {
+	t.Helper()
+	var encrypted bool
+	err := openPgx(t, Config{URL: url}).QueryRow(t.Context(), "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&encrypted)
+	var unknown *tls.CertificateVerificationError
+	var refused *pgx.PgError
+	switch {
+	case errors.As(err, &unknown):
+		return "certificate"
+	case errors.As(err, &refused):
+		return "SQLSTATE=" + refused.Code
+	case err != nil:
+		return err.Error()
+	case encrypted:
+		return "tls"
+	}
+	return "plain"
 }
 
 func TestServerWithoutTLS(t *testing.T) {
