@@ -68,6 +68,7 @@ var rowsAfter = map[string]string{
 		INSERT INTO river_queue (name) VALUES ('default');
 		INSERT INTO river_notification (payload, topic) VALUES ('{}', 'one');
 		INSERT INTO river_leader (elected_at, expires_at, leader_id) VALUES (now(), now(), 'one');`,
+	"20261126000006_expired_rows.sql": "",
 }
 
 // names are the files, oldest first.
