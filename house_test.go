@@ -18,7 +18,7 @@ import (
 var floors = [][]string{
 	{"internal/fault", "internal/config", "internal/telemetry"},
 	{"model", "migrations", "internal/pgconn"},
-	{"repo", "internal/blob", "internal/pgdev", "internal/mail", "internal/limits"},
+	{"repo", "internal/pgdev", "internal/mail", "internal/limits", "internal/blob", "internal/jobs"},
 	{"internal/auth"},
 	{"graph", "internal/web", "internal/seed"},
 }

@@ -69,6 +69,19 @@ func NewMetrics(version string, pool *sql.DB) *Metrics {
 	return m
 }
 
+// Register adds what another part of the program counts. Each can be added once.
+func (m *Metrics) Register(collectors ...prometheus.Collector) error {
+	if m == nil {
+		return nil
+	}
+	for _, collector := range collectors {
+		if err := m.registry.Register(collector); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
