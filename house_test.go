@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"internal/fault", "internal/config", "internal/telemetry"},
 	{"model", "migrations", "internal/pgconn"},
 	{"repo", "internal/pgdev", "internal/mail", "internal/limits", "internal/blob", "internal/jobs"},
-	{"internal/auth"},
+	{"internal/auth", "internal/files"},
 	{"graph", "internal/web", "internal/seed"},
 }
 

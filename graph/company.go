@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 
+	"dossier/internal/files"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -21,7 +22,11 @@ func (q companyQueries) Companies(
 	return q.as(ctx).Companies(ctx, page, filter, orderBy)
 }
 
-type companyFields struct{ reading }
+type companyFields struct {
+	reading
+
+	files *files.Files
+}
 
 func (f companyFields) Users(
 	ctx context.Context, c *model.Company, first *int32, after *string, last *int32, before *string,
@@ -95,6 +100,17 @@ func (f companyFields) DocumentCountByStatus(ctx context.Context, c *model.Compa
 	return companyDocumentCountByStatus.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID][]*model.DocumentStatusCount, error) {
 		return f.as(ctx).DocumentStatusCountsByCompany(ctx, ids)
 	})
+}
+
+func (f companyFields) Storage(ctx context.Context, c *model.Company) (*model.Storage, error) {
+	used, err := companyStorage.load(ctx, c, func(ctx context.Context, ids []model.CompanyID) (map[model.CompanyID]int64, error) {
+		return f.as(ctx).StorageByCompany(ctx, ids)
+	})
+	storage := &model.Storage{Used: used}
+	if limit := f.files.Limits.CompanyBytes; limit > 0 {
+		storage.Limit = &limit
+	}
+	return storage, err
 }
 
 type companyMutations struct{ store *repo.Store }

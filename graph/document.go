@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 
+	"dossier/internal/files"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -21,7 +22,18 @@ func (q documentQueries) Documents(
 	return q.as(ctx).Documents(ctx, page, filter, orderBy)
 }
 
-type documentFields struct{ reading }
+type documentFields struct {
+	reading
+
+	files *files.Files
+}
+
+func (f documentFields) DownloadURL(ctx context.Context, d *model.Document) (*string, error) {
+	if link := f.files.DownloadURL(model.ViewerFrom(ctx), d); link != "" {
+		return &link, nil
+	}
+	return nil, nil
+}
 
 func (f documentFields) Owner(ctx context.Context, d *model.Document) (*model.User, error) {
 	return required(documentOwner.load(ctx, f.reading, d))

@@ -16,6 +16,7 @@ import (
 
 	"dossier/graph/exec"
 	"dossier/internal/auth"
+	"dossier/internal/files"
 	"dossier/internal/telemetry"
 	"dossier/model"
 	"dossier/repo"
@@ -25,6 +26,7 @@ import (
 type Config struct {
 	Store    *repo.Store
 	Sessions auth.Sessions
+	Files    *files.Files
 	Logger   *slog.Logger
 	Limits   Limits
 	Timeout  time.Duration // of one operation, with the check of its credential
@@ -74,7 +76,7 @@ var withoutDefer sync.Once
 // a server whether it suggests names. The two share all that is kept and bounded.
 func NewHandler(c Config) http.Handler {
 	schema := exec.NewExecutableSchema(exec.Config{
-		Resolvers:  root{c.Store, c.Sessions},
+		Resolvers:  root{c.Store, c.Sessions, c.Files},
 		Directives: exec.DirectiveRoot{Access: newDenials(c).recorded(access)},
 	})
 	withoutDefer.Do(func() { delete(schema.Schema().Directives, "defer") })
@@ -91,7 +93,7 @@ func NewHandler(c Config) http.Handler {
 
 func (c Config) newServer(schema graphql.ExecutableSchema, limiter *limiter) *handler.Server {
 	server := handler.New(schema)
-	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes, traceable: c.Traceable})
+	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes, traceable: c.Traceable, files: c.Files})
 	server.SetQueryCache(limiter.known)
 	server.SetParserTokenLimit(c.Limits.Tokens)
 	server.SetErrorPresenter(presenter{c.Logger, c.LogValues}.present)

@@ -59,6 +59,7 @@ var (
 	userConversations            = &many[model.User, model.UserID, *model.ConversationConnection]{"conversations", userID}
 	companyUserCount             = &many[model.Company, model.CompanyID, int32]{"user count", companyID}
 	companyProjectCount          = &many[model.Company, model.CompanyID, int32]{"project count", companyID}
+	companyStorage               = &many[model.Company, model.CompanyID, int64]{"storage", companyID}
 	companyDocumentCount         = &many[model.Company, model.CompanyID, int32]{"document count", companyID}
 	companyDocumentCountByStatus = &many[model.Company, model.CompanyID, []*model.DocumentStatusCount]{"document counts", companyID}
 

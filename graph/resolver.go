@@ -7,6 +7,7 @@ import (
 	"dossier/graph/exec"
 	"dossier/internal/auth"
 	"dossier/internal/fault"
+	"dossier/internal/files"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -15,6 +16,7 @@ import (
 type root struct {
 	store    *repo.Store
 	sessions auth.Sessions
+	files    *files.Files
 }
 
 var _ exec.ResolverRoot = root{}
@@ -42,6 +44,7 @@ type mutations struct {
 	passwordMutations
 	projectMutations
 	documentMutations
+	uploadMutations
 	themeMutations
 	conversationMutations
 	adapterMutations
@@ -58,14 +61,14 @@ func (r root) Query() exec.QueryResolver {
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
 		accessMutations{r.store, r.sessions.Post}, accountMutations{r.store}, apiKeyMutations{r.store},
-		passwordMutations{r.sessions}, projectMutations{r.store}, documentMutations{r.store}, themeMutations{r.store},
+		passwordMutations{r.sessions}, projectMutations{r.store}, documentMutations{r.store}, uploadMutations{r.store, r.files}, themeMutations{r.store},
 		conversationMutations{r.store}, adapterMutations{r.store}}
 }
 
-func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}} }
+func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}, r.files} }
 func (r root) User() exec.UserResolver                 { return userFields{reading{r.store}} }
 func (r root) Project() exec.ProjectResolver           { return projectFields{reading{r.store}} }
-func (r root) Document() exec.DocumentResolver         { return documentFields{reading{r.store}} }
+func (r root) Document() exec.DocumentResolver         { return documentFields{reading{r.store}, r.files} }
 func (r root) Theme() exec.ThemeResolver               { return themeFields{reading{r.store}} }
 func (r root) Conversation() exec.ConversationResolver { return conversationFields{reading{r.store}} }
 func (r root) AuditEntry() exec.AuditEntryResolver     { return auditFields{reading{r.store}} }

@@ -17,6 +17,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"dossier/internal/fault"
+	"dossier/internal/files"
 	"dossier/internal/telemetry"
 )
 
@@ -30,7 +31,8 @@ const (
 // answer with the body of the request where it is malformed, and encode answers twice.
 type transport struct {
 	bodyBytesMax int
-	traceable    bool // extensions.trace is answered
+	traceable    bool         // extensions.trace is answered
+	files        *files.Files // that requests bring
 }
 
 var _ graphql.Transport = transport{}
@@ -48,7 +50,11 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	}
 	w.Header().Set("Content-Type", media+"; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	params, status, err := t.read(w, r)
+	if isMultipart(r) {
+		defer files.NewBody(w, r).Linger()
+	}
+	params, brought, status, err := t.read(w, r)
+	defer brought.discard(r.Context())
 	if err != nil {
 		t.write(w, r, status, exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(err)}))
 		return
@@ -57,7 +63,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	request := telemetry.RequestFrom(r.Context())
 	trace := request != nil && t.traceable && params.Extensions["trace"] == true
 	request.Execute(fieldName, trace)
-	response, status := t.execute(w, r, exec, media, params)
+	response, status := t.execute(w, r, exec, media, params, brought)
 	if trace && response != nil {
 		if response.Extensions == nil {
 			response.Extensions = map[string]any{}
@@ -67,9 +73,9 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	t.write(w, r, status, response)
 }
 
-// execute gives the answer and its status.
+// execute gives the answer and its status. Files are received when it is known that there is an operation for them.
 func (t transport) execute(
-	w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, media string, params *graphql.RawParams,
+	w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, media string, params *graphql.RawParams, brought *upload,
 ) (*graphql.Response, int) {
 	status := http.StatusOK
 	operation, errs := exec.CreateOperationContext(r.Context(), params)
@@ -80,6 +86,8 @@ func (t transport) execute(
 		errs = gqlerror.List{gqlerror.Wrap(fault.New(fault.BadUserInput, "A GET request can only query: send a mutation by POST."))}
 	} else if errs != nil {
 		status = statusOf(media, errs)
+	} else if err := brought.receive(r.Context(), operation); err != nil {
+		status, errs = statusOfBody(err), gqlerror.List{gqlerror.Wrap(err)}
 	}
 	if errs != nil {
 		return exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), errs), status
@@ -127,16 +135,20 @@ func statusOf(media string, errs gqlerror.List) int {
 	return http.StatusOK
 }
 
-func (t transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, int, error) {
-	switch r.Method {
-	case http.MethodGet:
-		return t.readQuery(r)
-	case http.MethodPost:
-		return t.readBody(w, r)
+// read gives what the request asks for. Files that come with it are nil for none.
+func (t transport) read(w http.ResponseWriter, r *http.Request) (params *graphql.RawParams, _ *upload, status int, err error) {
+	switch {
+	case isMultipart(r):
+		return t.readMultipart(r)
+	case r.Method == http.MethodGet:
+		params, status, err = t.readQuery(r)
+	case r.Method == http.MethodPost:
+		params, status, err = t.readBody(w, r)
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		return nil, http.StatusMethodNotAllowed, badRequest("Send GraphQL by POST, or a query by GET.")
+		status, err = http.StatusMethodNotAllowed, badRequest("Send GraphQL by POST, or a query by GET.")
 	}
+	return params, nil, status, err
 }
 
 func badRequest(format string, args ...any) error {
@@ -165,7 +177,7 @@ func (t transport) readQuery(r *http.Request) (*graphql.RawParams, int, error) {
 func (t transport) readBody(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, int, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != mediaJSON {
-		return nil, http.StatusUnsupportedMediaType, badRequest("The Content-Type must be %s.", mediaJSON)
+		return nil, http.StatusUnsupportedMediaType, badRequest("The Content-Type must be %s, or %s with files.", mediaJSON, mediaMultipart)
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return nil, http.StatusUnsupportedMediaType, badRequest("The body must not be compressed.")

@@ -259,6 +259,3 @@ type DeleteDocumentPayload struct {
 	DeletedDocumentID *DocumentID
 	UserErrors        []UserError
 }
-
-// Hash is a SHA-256 hash; nil while it is not known.
-type Hash []byte

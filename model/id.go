@@ -113,4 +113,5 @@ var entityPrefixes = map[string]bool{
 	SessionID{}.Global().Prefix:      true,
 	AccountID{}.Global().Prefix:      true,
 	APIKeyID{}.Global().Prefix:       true,
+	UploadID{}.Global().Prefix:       true,
 }

@@ -65,6 +65,17 @@ func (id *DocumentID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
 func (id DocumentID) Value() (driver.Value, error) { return idValue(id) }
 func (id *DocumentID) Scan(src any) error          { return scanID(src, id) }
 
+// UploadID is the id of an upload that was made.
+type UploadID [16]byte
+
+func (id UploadID) Global() GlobalID             { return GlobalID{"upload", uuid.UUID(id)} }
+func (id UploadID) String() string               { return id.Global().String() }
+func (id UploadID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id UploadID) MarshalGQL(w io.Writer)       { marshalID(w, "upload", id) }
+func (id *UploadID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id UploadID) Value() (driver.Value, error) { return idValue(id) }
+func (id *UploadID) Scan(src any) error          { return scanID(src, id) }
+
 // ThemeID is the id of a theme.
 type ThemeID [16]byte
 

@@ -19,6 +19,7 @@ var columnFields = map[string][]string{
 	"AuditEntry.subject_id":   {"subject", "subjectId"},
 	"Session.expires":         {"expiresAt"},
 	"APIKey.expires":          {"expiresAt"},
+	"Document.blob_name":      {"downloadUrl"},
 }
 
 // typeNames are what the schema calls types, where Go calls them otherwise.

@@ -317,13 +317,13 @@ func (tx *Tx) UpdateDocumentStatus(
 	return document, wrap(err, "update document status", in.ID)
 }
 
-// DeleteDocument removes a document.
+// DeleteDocument removes a document, and later its bytes.
 func (tx *Tx) DeleteDocument(ctx context.Context, in model.DeleteDocumentInput) error {
 	document, err := tx.lockDocument(ctx, toRemove, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return wrap(err, "delete document", in.ID)
 	}
-	err = remove(ctx, tx, document,
+	also := slices.Concat(tx.enqueued(removalOf(document)...),
 		tx.recorded(model.DocumentDeleted, entry{document.AuditSubject(), map[string]any{"name": document.Name}}))
-	return wrap(err, "delete document", in.ID)
+	return wrap(remove(ctx, tx, document, also), "delete document", in.ID)
 }

@@ -32,6 +32,8 @@ var constraintFaults = map[string]*fault.Error{
 	"accounts_provider_account_id_key": fault.New(fault.Conflict, "The account is linked to a user already.").At("providerAccountId"),
 	"api_keys_user_id_fkey":            fault.New(fault.BadReference, "There is no such user."),
 	"api_keys_company_id_fkey":         fault.New(fault.BadReference, "There is no such user in the company."),
+	"uploads_user_id_fkey":             fault.New(fault.BadReference, "There is no such user."),
+	"uploads_company_id_fkey":          fault.New(fault.BadReference, "There is no such company."),
 	"invitations_user_id_fkey":         fault.New(fault.BadReference, "There is no such user."),
 	"one_time_tokens_user_id_fkey":     fault.New(fault.BadReference, "There is no such user."),
 	"documents_company_id_fkey":        fault.New(fault.BadReference, "There is no such company."),

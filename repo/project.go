@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -206,7 +207,7 @@ func (tx *Tx) deleteDocumentsOf(ctx context.Context, project *model.Project) (in
 		}
 		entries[i] = entry{document.AuditSubject(), map[string]any{"name": document.Name}}
 	}
-	deleted, err := count(with(tx.db.NewDelete().Model(&documents).WherePK(),
-		tx.recorded(model.DocumentDeleted, entries...)).Exec(ctx))
+	also := slices.Concat(tx.enqueued(removalOf(documents...)...), tx.recorded(model.DocumentDeleted, entries...))
+	deleted, err := count(with(tx.db.NewDelete().Model(&documents).WherePK(), also).Exec(ctx))
 	return deleted, wantRows(len(documents), deleted, err)
 }

@@ -21,7 +21,7 @@ import (
 var rowTypes = []any{
 	model.Company{}, model.User{}, model.Session{}, model.LinkedAccount{}, model.Invitation{}, model.Project{}, model.Document{}, model.Theme{}, model.ProjectTheme{},
 	model.DocumentTheme{}, model.Conversation{}, model.AuditEntry{}, model.APIKey{}, model.OneTimeToken{}, model.VerificationToken{},
-	model.Authenticator{},
+	model.Authenticator{}, model.PendingUpload{},
 }
 
 // Every column is a field of its model, and may be NULL exactly where the field can be nil. River's tables have none: they are
@@ -70,6 +70,8 @@ func columnOf(goType reflect.Type) (kind string, nullable bool) {
 		return "text", false
 	case name == "model.JSON":
 		return "jsonb", false
+	case name == "[]string":
+		return "_text", false
 	case name == "[]uint8":
 		return "bytea", false
 	case name == "model.Hash":

@@ -16,6 +16,8 @@ import (
 
 	"dossier/graph"
 	"dossier/internal/auth"
+	"dossier/internal/blob"
+	"dossier/internal/files"
 	"dossier/internal/pgtest"
 	"dossier/internal/telemetry"
 	"dossier/internal/web"
@@ -26,6 +28,7 @@ import (
 type World struct {
 	*pgtest.DB
 	URL     string // of the server
+	Files   *files.Files
 	Log     *Log
 	Outbox  *Outbox
 	Metrics *telemetry.Metrics
@@ -56,21 +59,38 @@ func New(t testing.TB, options ...Option) *World {
 	w.Outbox.post = auth.NewPost(db.Store, w.Outbox, AppURL, logger)
 	t.Cleanup(w.Outbox.Close)
 	sessions := auth.NewSessions(db.Store, w.Outbox.post)
+	server := httptest.NewUnstartedServer(nil)
+	w.URL = "http://" + server.Listener.Addr().String()
+	w.Files = newFiles(t, db, w.URL)
 	config := graph.Config{
-		Store: db.Store, Sessions: sessions, Logger: logger,
+		Store: db.Store, Sessions: sessions, Files: w.Files, Logger: logger,
 		Limits: graph.DefaultLimits, Timeout: timeout, Explorable: true,
 	}
 	for _, option := range options {
 		option(&config)
 	}
 	authenticate := func(ctx context.Context, token string) (model.Viewer, error) { return w.Credentials.Viewer(ctx, token) }
-	server := httptest.NewServer(web.NewRouter(web.Config{
-		GraphQL: graph.NewHandler(config), Authenticate: authenticate, AuthTimeout: timeout, Readiness: db.Store.Ping, Logger: logger, Playground: true,
+	server.Config.Handler = web.NewRouter(web.Config{
+		GraphQL: graph.NewHandler(config), Files: w.Files, Authenticate: authenticate, AuthTimeout: timeout, Readiness: db.Store.Ping, Logger: logger, Playground: true,
 		LogRequests: true, Metrics: w.Metrics, PlainCookie: true,
-	}))
+	})
+	server.Start()
 	t.Cleanup(server.Close)
-	w.URL = server.URL
 	return w
+}
+
+// newFiles keeps files in a folder of the test's, and takes what a real server takes by default, but less of it.
+func newFiles(t testing.TB, db *pgtest.DB, address string) *files.Files {
+	t.Helper()
+	blobs, err := blob.Open("file://" + t.TempDir() + "/documents")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = blobs.Close() })
+	return files.New(files.Config{
+		Store: db.Store, Blobs: blobs, Keys: []string{files.NewKey()}, PublicURL: address,
+		Limits: files.Limits{FileBytes: 64 << 20, CompanyBytes: 256 << 20, Types: []string{"application/pdf", "text/*", "image/*"}},
+	})
 }
 
 // Client speaks to the server with one credential, or none.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
 
 	"dossier/internal/fault"
+	"dossier/internal/files"
 	"dossier/internal/telemetry"
 	"dossier/model"
 )
@@ -54,6 +56,16 @@ func codeOf(status int) string {
 // pathLoggedMax is how much of a path is logged, in bytes.
 const pathLoggedMax = 200
 
+// loggedPath is the path without what is secret of a link.
+func loggedPath(r *http.Request) string {
+	for _, secret := range []string{files.PathDownloads, files.PathUploads} {
+		if strings.HasPrefix(r.URL.Path, secret) {
+			return secret
+		}
+	}
+	return r.URL.Path[:min(len(r.URL.Path), pathLoggedMax)]
+}
+
 // logRequest writes the one line of a request. The path is without its query string, which holds values.
 func (c Config) logRequest(r *http.Request, answer middleware.WrapResponseWriter, about telemetry.About) {
 	if !c.LogRequests {
@@ -75,7 +87,7 @@ func (c Config) logRequest(r *http.Request, answer middleware.WrapResponseWriter
 		slog.Int("statements", about.Statements),
 		slog.Int("response_bytes", answer.BytesWritten()))
 	add("method", r.Method)
-	add("path", r.URL.Path[:min(len(r.URL.Path), pathLoggedMax)])
+	add("path", loggedPath(r))
 	add("viewer_id", about.ViewerID)
 	add("company_id", about.CompanyID)
 	add("client", middleware.GetClientIP(r.Context()))

@@ -17,6 +17,7 @@ import (
 
 	"dossier/internal/auth"
 	"dossier/internal/fault"
+	"dossier/internal/files"
 	"dossier/internal/telemetry"
 	"dossier/model"
 )
@@ -24,6 +25,7 @@ import (
 // Config is what the router needs.
 type Config struct {
 	GraphQL        http.Handler
+	Files          *files.Files
 	Authenticate   func(ctx context.Context, token string) (model.Viewer, error)
 	AuthTimeout    time.Duration                   // of Authenticate, and no more than the whole request's
 	Readiness      func(ctx context.Context) error // nil when requests can be served
@@ -55,15 +57,17 @@ func NewRouter(c Config) http.Handler {
 	if len(c.CORSOrigins) > 0 {
 		r.Use(cors.Handler(cors.Options{
 			AllowedOrigins: c.CORSOrigins,
-			AllowedMethods: []string{http.MethodGet, http.MethodPost},
+			AllowedMethods: corsMethods,
 			AllowedHeaders: corsRequestHeaders,
-			ExposedHeaders: []string{"X-Request-Id", "Retry-After"},
+			ExposedHeaders: corsAnswerHeaders,
 			MaxAge:         600,
 			// Cookies are for origins that are named: by a pattern anyone might be meant.
 			AllowCredentials: !slices.ContainsFunc(c.CORSOrigins, func(origin string) bool { return strings.Contains(origin, "*") }),
 		}))
 	}
 	r.With(compressed, client, c.cookies, credentials(c.Authenticate, c.AuthTimeout), ofViewer).Handle(pathGraphQL, c.GraphQL)
+	r.Get(files.PathDownloads+"{token}", c.download)
+	r.Route(strings.TrimSuffix(files.PathUploads, "/"), c.uploads)
 	r.Get(pathHealth, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get(pathReadiness, readiness(c.Readiness))
 	c.explore(r)
@@ -167,12 +171,20 @@ func requestID(next http.Handler) http.Handler {
 
 const plainCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
+// corsMethods are those of the API and of files: PUT and PATCH bring them, HEAD and DELETE are of resumable uploads.
+var corsMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodHead, http.MethodDelete}
+
 // corsRequestHeaders are what a page may send: its credential, what GraphQL over HTTP needs, what clients of GraphQL add by
-// themselves, and a trace's context.
+// themselves, a trace's context, what files are asked for by, and what the tus protocol needs.
 var corsRequestHeaders = []string{
 	"Authorization", "Content-Type", "Accept", "X-Request-Id", "Traceparent", "Tracestate", "Baggage",
 	"GraphQL-Require-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name", "Apollographql-Client-Name", "Apollographql-Client-Version",
+	"Range", "If-Range", "If-None-Match", "Tus-Resumable", "Upload-Offset", "Upload-Length", "X-Http-Method-Override",
 }
+
+// corsAnswerHeaders are what a page may read of an answer.
+var corsAnswerHeaders = []string{"X-Request-Id", "Retry-After",
+	"Content-Disposition", "Content-Length", "Content-Range", "Accept-Ranges", "ETag", "Tus-Resumable", "Upload-Offset", "Upload-Length"}
 
 // answerPolicy is for answers that are no page: should a browser show one all the same, it loads and frames nothing. The
 // playground has a policy of its own.

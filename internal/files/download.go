@@ -1,0 +1,93 @@
+package files
+
+import (
+	"context"
+	"time"
+
+	"dossier/internal/blob"
+	"dossier/internal/fault"
+	"dossier/model"
+)
+
+// PathDownloads is where links to download lead, with the secret part behind it.
+const PathDownloads = "/downloads/"
+
+// DownloadURL is a link to the document's bytes, good for a few minutes and as long as the viewer may see it. It is "" where none
+// were uploaded.
+func (f *Files) DownloadURL(viewer model.Viewer, document *model.Document) string {
+	if document.BlobName == nil {
+		return ""
+	}
+	token := f.sign(forDownload, document.ID.Global(), viewer.UserID.String(), time.Now().Add(downloadLife))
+	return f.PublicURL + PathDownloads + token
+}
+
+// Download is a document and its bytes.
+type Download struct {
+	*blob.Reader
+	Document *model.Document
+}
+
+// Open gives what a link leads to. A link that is not good is FORBIDDEN, and one to what its user may not see any more is NOT_FOUND.
+func (f *Files) Open(ctx context.Context, token string) (*Download, error) {
+	claims, err := f.verify(forDownload, token)
+	if err != nil {
+		return nil, err
+	}
+	document, err := f.visible(ctx, claims)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := f.Blobs.Read(ctx, f.ref(document))
+	if err != nil {
+		return nil, err
+	}
+	return &Download{reader, document}, nil
+}
+
+// ref is where the document's bytes are. Rows of the old store name its containers.
+func (f *Files) ref(document *model.Document) blob.Ref {
+	ref := blob.Ref{Container: f.Blobs.Container(), Name: *document.BlobName}
+	if document.ContainerName != nil {
+		ref.Container = *document.ContainerName
+	}
+	return ref
+}
+
+// visible gives the document of a link, as its user sees it by now.
+func (f *Files) visible(ctx context.Context, claims link) (*model.Document, error) {
+	userID, err := idOf[model.UserID](claims.User)
+	if err != nil {
+		return nil, err
+	}
+	documentID, err := idOf[model.DocumentID](claims.Subject)
+	if err != nil {
+		return nil, err
+	}
+	users, err := f.Store.System().UsersByIDs(ctx, []model.UserID{userID})
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 || users[0].DeactivatedAt != nil {
+		return nil, fault.Missing("document")
+	}
+	viewer := model.Viewer{UserID: userID, CompanyID: users[0].CompanyID, Role: users[0].Role}
+	documents, err := f.Store.Reader(viewer).DocumentsByIDs(ctx, []model.DocumentID{documentID})
+	if err != nil {
+		return nil, err
+	}
+	if len(documents) == 0 || documents[0].BlobName == nil {
+		return nil, fault.Missing("document")
+	}
+	return documents[0], nil
+}
+
+// idOf reads an id that was signed here.
+func idOf[K model.ID](text string) (K, error) {
+	global, err := model.ParseGlobalID(text)
+	if err != nil {
+		var none K
+		return none, errLink.Because(err)
+	}
+	return model.As[K](global)
+}

@@ -1,0 +1,195 @@
+// Package files takes the bytes of documents in, hands them out, and sweeps what nobody has.
+//
+// A blob is written before the row that names it, and removed after the row is gone: whatever is cut off in between leaves a
+// blob without a row, never a row without its blob. Sweep finds such blobs.
+package files
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gabriel-vasile/mimetype"
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
+
+	"dossier/internal/blob"
+	"dossier/internal/fault"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// Limits of what is taken in.
+type Limits struct {
+	FileBytes    int64    // of one file
+	CompanyBytes int64    // of all documents of a company; 0 for no limit
+	Types        []string // media types by content, such as application/pdf, image/* and *
+}
+
+// Config is what files need.
+type Config struct {
+	Store     *repo.Store
+	Blobs     *blob.Store
+	Limits    Limits
+	Keys      []string // that links are signed with: by the first one, and any is good
+	PublicURL string
+}
+
+// Files are the bytes of documents.
+type Files struct {
+	Config
+	receiving *semaphore.Weighted
+}
+
+// receivingMax bounds how many files are taken in at a time: each may hold some 10 MiB on its way to a remote store.
+const receivingMax = 100
+
+// New gives the files of a store.
+func New(c Config) *Files {
+	return &Files{Config: c, receiving: semaphore.NewWeighted(receivingMax)}
+}
+
+// sniffBytes is how much of a file its type is read from: the directory of most Office files is in it.
+const sniffBytes = 16 << 10
+
+func init() { mimetype.SetLimit(sniffBytes) }
+
+// prefix is what all names begin with that are given here. Nothing else in a container is ever removed.
+const prefix = "dossier/"
+
+// newName gives a blob a name that says nothing of what is in it.
+func newName() string { return prefix + uuid.Must(uuid.NewV7()).String() }
+
+var errBusy = &fault.Error{Code: fault.Unavailable, Message: "Too many files are on their way at the moment; try again.", Retryable: true,
+	RetryAfter: 5 * time.Second}
+
+// Receive keeps a file that comes with a request. What is wrong with the file is its Fault; the reader is then read no further. Whoever
+// receives it discards it if nothing becomes of it.
+func (f *Files) Receive(ctx context.Context, viewer model.Viewer, name string, r io.Reader) (*model.ReceivedFile, error) {
+	received := &model.ReceivedFile{Name: model.FileName(name)}
+	room, err := f.room(ctx, viewer)
+	if err != nil {
+		return nil, err
+	}
+	received.File, err = f.keep(ctx, received.Name, r, min(room, f.Limits.FileBytes))
+	switch {
+	case errors.Is(err, errTooLarge) && room < f.Limits.FileBytes:
+		received.Fault = fault.New(fault.Conflict, "The company has no room for it: %d bytes are left.", room)
+	case errors.Is(err, errTooLarge):
+		return nil, f.tooLarge(0)
+	case fault.Is(err, fault.BadUserInput):
+		received.Fault = fault.All(err)[0]
+	case err != nil:
+		return nil, err
+	}
+	return received, nil
+}
+
+func (f *Files) tooLarge(size int64) *fault.Error {
+	return fault.Exceeded("file_bytes", int(f.Limits.FileBytes), int(size))
+}
+
+// Discard removes a file that nothing became of. What fails is left to Sweep.
+func (f *Files) Discard(ctx context.Context, files ...*model.ReceivedFile) {
+	for _, file := range files {
+		if !file.Kept && file.BlobName != "" {
+			f.forget(ctx, file.File)
+		}
+	}
+}
+
+// discardTimeout is how long removing a blob may take of which nobody knows, when the request that brought it may be over.
+const discardTimeout = 10 * time.Second
+
+func (f *Files) forget(ctx context.Context, file model.File) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	_ = f.Blobs.Delete(ctx, blob.Ref{Container: file.ContainerName, Name: file.BlobName})
+}
+
+// room is how many bytes the viewer's company may keep in addition. It is exact in the transaction that makes the document; here it
+// saves taking in what has no chance.
+func (f *Files) room(ctx context.Context, viewer model.Viewer) (int64, error) {
+	if f.Limits.CompanyBytes == 0 || viewer.CompanyID == nil {
+		return f.Limits.FileBytes, nil
+	}
+	used, err := f.Store.System().StorageByCompany(ctx, []model.CompanyID{*viewer.CompanyID})
+	return max(0, f.Limits.CompanyBytes-used[*viewer.CompanyID]), err
+}
+
+// keep writes a new blob and says what it is. A type that is not taken is BAD_USER_INPUT.
+func (f *Files) keep(ctx context.Context, name string, r io.Reader, bytesMax int64) (model.File, error) {
+	if !f.receiving.TryAcquire(1) {
+		return model.File{}, errBusy
+	}
+	defer f.receiving.Release(1)
+	source := &measured{r: r, hash: sha256.New(), left: bytesMax}
+	head := make([]byte, sniffBytes)
+	n, err := io.ReadFull(source, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return model.File{}, err
+	}
+	head = head[:n]
+	file := model.File{ContainerName: f.Blobs.Container(), BlobName: newName(), ContentType: contentType(head, name)}
+	if err := f.check(file.ContentType); err != nil {
+		return model.File{}, err
+	}
+	file.SizeBytes, err = f.Blobs.Write(ctx, file.BlobName, io.MultiReader(bytes.NewReader(head), source))
+	if err != nil {
+		return model.File{}, err
+	}
+	file.SHA256 = source.hash.Sum(nil)
+	return file, nil
+}
+
+// textTypes are texts that nothing but their names tell from others.
+var textTypes = map[string]string{".md": "text/markdown", ".markdown": "text/markdown", ".csv": "text/csv"}
+
+// contentType is the media type by the content; a plain text is what its name says.
+func contentType(head []byte, name string) string {
+	detected := mimetype.Detect(head).String()
+	if strings.HasPrefix(detected, "text/plain") {
+		if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+			if named, ok := textTypes[strings.ToLower(name[dot:])]; ok {
+				return strings.Replace(detected, "text/plain", named, 1)
+			}
+		}
+	}
+	return detected
+}
+
+// check refuses a media type that no pattern fits, parameters aside.
+func (f *Files) check(contentType string) error {
+	media, _, _ := strings.Cut(contentType, ";")
+	if slices.ContainsFunc(f.Limits.Types, func(pattern string) bool {
+		beginning, wild := strings.CutSuffix(pattern, "*")
+		return wild && strings.HasPrefix(media, beginning) || pattern == media
+	}) {
+		return nil
+	}
+	return fault.New(fault.BadUserInput, "is of the type %s by its content, which is not taken here.", media)
+}
+
+var errTooLarge = errors.New("the file is too large")
+
+// measured hashes what is read of r, and fails where that becomes too much.
+type measured struct {
+	r    io.Reader
+	hash hash.Hash
+	left int64
+}
+
+func (m *measured) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	if m.left -= int64(n); m.left < 0 {
+		return 0, errTooLarge
+	}
+	m.hash.Write(p[:n])
+	return n, err
+}

@@ -1,0 +1,162 @@
+package files
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"dossier/internal/blob"
+	"dossier/internal/fault"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// PathUploads is where links to upload lead, with the secret part behind it.
+const PathUploads = "/uploads/"
+
+// uploadLife is how long an upload may take, from createUpload to completeUpload.
+const uploadLife = 24 * time.Hour
+
+// NewUpload makes the row of an upload and says where its bytes are to be sent, or why they would not be taken.
+func (f *Files) NewUpload(ctx context.Context, in model.CreateUploadInput) (*model.PendingUpload, *model.UploadTarget, error) {
+	if in.SizeBytes > f.Limits.FileBytes {
+		return nil, nil, fault.Invalid([]string{"sizeBytes"}, "must be at most %d.", f.Limits.FileBytes)
+	}
+	upload := &model.PendingUpload{
+		ID: model.NewID[model.UploadID](), SizeBytes: in.SizeBytes, SHA256: in.SHA256, Parts: []string{},
+		ContainerName: f.Blobs.Container(), BlobName: newName(), ExpiresAt: time.Now().Add(uploadLife),
+	}
+	target, err := f.target(ctx, upload)
+	return upload, target, err
+}
+
+// target says where to send the bytes of an upload: straight to the store where that can sign a link, else here.
+func (f *Files) target(ctx context.Context, upload *model.PendingUpload) (*model.UploadTarget, error) {
+	here := f.PublicURL + PathUploads + f.sign(forUpload, upload.ID.Global(), "", upload.ExpiresAt)
+	target := &model.UploadTarget{
+		ID: upload.ID, URL: here, ResumableURL: here, Method: http.MethodPut, Headers: []*model.HTTPHeader{}, ExpiresAt: upload.ExpiresAt,
+	}
+	signed, err := f.Blobs.SignPut(ctx, upload.BlobName, upload.SizeBytes, time.Until(upload.ExpiresAt))
+	if errors.Is(err, blob.ErrNotSigned) {
+		return target, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	target.URL = signed.URL
+	for name, value := range signed.Headers {
+		target.Headers = append(target.Headers, &model.HTTPHeader{Name: name, Value: value})
+	}
+	return target, nil
+}
+
+// Pending gives the upload that a link leads to. A link that is not good is FORBIDDEN, and an upload that became a document, or expired,
+// is NOT_FOUND.
+func (f *Files) Pending(ctx context.Context, token string) (*model.PendingUpload, error) {
+	claims, err := f.verify(forUpload, token)
+	if err != nil {
+		return nil, err
+	}
+	id, err := idOf[model.UploadID](claims.Subject)
+	if err != nil {
+		return nil, err
+	}
+	return f.Store.System().Upload(ctx, id)
+}
+
+var errReceived = fault.New(fault.Conflict, "All of the file is there already.")
+
+// ReceiveAll takes all bytes of an upload. What is not of the size or hash that was told is BAD_USER_INPUT, and may be sent again.
+func (f *Files) ReceiveAll(ctx context.Context, upload *model.PendingUpload, r io.Reader) error {
+	if upload.ReceivedSHA256 != nil {
+		return errReceived
+	}
+	file, err := f.keep(ctx, "", r, upload.SizeBytes)
+	if errors.Is(err, errTooLarge) {
+		return fault.New(fault.BadUserInput, "The file is larger than the %d bytes that were told.", upload.SizeBytes)
+	}
+	if err != nil {
+		return err
+	}
+	if err := differs(upload, file); err != nil {
+		f.forget(ctx, file)
+		return err
+	}
+	first, err := f.note(ctx, upload, file)
+	if err == nil && !first {
+		f.forget(ctx, file)
+		err = errReceived
+	}
+	return err
+}
+
+// differs says in what the file is not what was told of it.
+func differs(upload *model.PendingUpload, file model.File) error {
+	switch {
+	case file.SizeBytes != upload.SizeBytes:
+		return fault.New(fault.BadUserInput, "The file has %d bytes, not the %d that were told.", file.SizeBytes, upload.SizeBytes)
+	case upload.SHA256 != nil && !bytes.Equal(upload.SHA256, file.SHA256):
+		return fault.New(fault.BadUserInput, "The file has another SHA-256 hash than was told.")
+	}
+	return nil
+}
+
+// note records that all of an upload is there. It reports false where that was known already.
+func (f *Files) note(ctx context.Context, upload *model.PendingUpload, file model.File) (bool, error) {
+	first := false
+	err := f.Store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) (err error) {
+		first, err = tx.ReceiveUpload(ctx, upload.ID, file)
+		return err
+	})
+	if first {
+		upload.ReceivedSHA256, upload.ContentType, upload.BlobName = file.SHA256, &file.ContentType, file.BlobName
+		upload.ReceivedBytes, upload.Parts = file.SizeBytes, nil
+	}
+	return first, err
+}
+
+// Completed gives the file of an upload of the viewer, of which all must be there. One that went straight to the store is read, and
+// copied to where its link does not lead: it may be sent to again.
+func (f *Files) Completed(ctx context.Context, viewer model.Viewer, id model.UploadID) (model.File, error) {
+	upload, err := f.Store.Reader(viewer).Upload(ctx, id)
+	if err != nil {
+		return model.File{}, fault.Blame(err, "uploadId")
+	}
+	if upload.ReceivedSHA256 == nil {
+		if err := f.gather(ctx, upload); err != nil {
+			return model.File{}, fault.Blame(err, "uploadId")
+		}
+	}
+	return model.File{
+		ContainerName: upload.ContainerName, BlobName: upload.BlobName, SizeBytes: upload.SizeBytes,
+		SHA256: upload.ReceivedSHA256, ContentType: *upload.ContentType,
+	}, nil
+}
+
+// gather receives what is in parts, or in the store.
+func (f *Files) gather(ctx context.Context, upload *model.PendingUpload) error {
+	if len(upload.Parts) > 0 {
+		return f.Join(ctx, upload)
+	}
+	ref := blob.Ref{Container: upload.ContainerName, Name: upload.BlobName}
+	sent, err := f.Blobs.Read(ctx, ref)
+	if fault.Is(err, fault.NotFound) {
+		return f.incomplete(upload)
+	}
+	if err != nil {
+		return err
+	}
+	defer sent.Close()
+	if err := f.ReceiveAll(ctx, upload, sent); err != nil && !errors.Is(err, errReceived) {
+		return err
+	}
+	f.forget(ctx, model.File{ContainerName: ref.Container, BlobName: ref.Name})
+	return nil
+}
+
+func (f *Files) incomplete(upload *model.PendingUpload) error {
+	return fault.New(fault.BadUserInput, "is not complete: %d of %d bytes are there.", upload.ReceivedBytes, upload.SizeBytes)
+}

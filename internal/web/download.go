@@ -1,0 +1,163 @@
+package web
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"dossier/internal/fault"
+	"dossier/internal/files"
+	"dossier/internal/telemetry"
+)
+
+// downloadPolicy is for what others have uploaded: whatever it is, a browser runs nothing of it.
+const downloadPolicy = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+// downloadIdleMax is how long a client may take none of a download.
+const downloadIdleMax = 30 * time.Second
+
+// rangesMax bounds the ranges of one request: to a remote store each is a request of its own.
+const rangesMax = 8
+
+// download answers a signed link with the bytes of a document.
+func (c Config) download(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(telemetry.WithOperation(r.Context(), "download"))
+	download, err := c.Files.Open(r.Context(), chi.URLParam(r, "token"))
+	if err != nil {
+		c.refuseFile(w, r, err)
+		return
+	}
+	defer download.Close()
+	header := w.Header()
+	header.Set("Content-Security-Policy", downloadPolicy)
+	header.Set("Content-Type", servedType(download.Document.ContentType))
+	header.Set("Content-Disposition", attachment(download.Document.Name))
+	header.Set("Cache-Control", "private, no-cache") // a link is good for minutes: what was got by it is not to be shared
+	header.Set("ETag", etag(download))
+	if strings.Count(r.Header.Get("Range"), ",") >= rangesMax {
+		r.Header.Del("Range") // RFC 9110 section 14.2: a server may ignore it
+	}
+	http.ServeContent(unhurriedAnswer{w, http.NewResponseController(w)}, r, "", download.ModTime(), download)
+}
+
+// etag is the hash of the bytes. Of rows of the old store it is not known.
+func etag(download *files.Download) string {
+	if hash := download.Document.SHA256; hash != nil {
+		return `"` + hash.String() + `"`
+	}
+	return `"` + strconv.FormatInt(download.Size(), 36) + "-" + strconv.FormatInt(download.ModTime().UnixNano(), 36) + `"`
+}
+
+// inertTypes are media types that a browser shows without running anything of them, by their beginnings.
+var inertTypes = []string{"application/pdf", "application/zip", "application/msword", "application/vnd.", "text/plain", "text/csv", "text/markdown",
+	"image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff"}
+
+// servedType is the document's type where it is harmless, and else that of anything: an HTML page or an SVG image that someone has uploaded is
+// shown by no browser.
+func servedType(contentType string) string {
+	for _, inert := range inertTypes {
+		if strings.HasPrefix(contentType, inert) {
+			return contentType
+		}
+	}
+	return "application/octet-stream"
+}
+
+// attachment is a Content-Disposition (RFC 6266) that names any name: as it is to clients that know the encoding of RFC 8187, and in
+// ASCII to others. What means something to a file system is no part of it.
+func attachment(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || strings.ContainsRune(`/\:*?"<>|`, r) || isDirection(r) {
+			return '_'
+		}
+		return r
+	}, name)
+	if strings.Trim(name, ". ") == "" {
+		name = "document"
+	}
+	plain := strings.Map(func(r rune) rune {
+		if r > '~' || r == '%' {
+			return '_'
+		}
+		return r
+	}, name)
+	disposition := `attachment; filename="` + plain + `"`
+	if plain != name {
+		encoded := mime.FormatMediaType("attachment", map[string]string{"filename": name})
+		_, encoded, _ = strings.Cut(encoded, "; ")
+		if strings.HasPrefix(encoded, "filename*=") {
+			disposition += "; " + encoded
+		}
+	}
+	return disposition
+}
+
+// isDirection tells controls that turn the direction of a text, and so may hide what a name ends in.
+func isDirection(r rune) bool {
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f
+}
+
+// unhurriedAnswer is an answer that may take long, as long as it goes on: each write has time of its own.
+type unhurriedAnswer struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (a unhurriedAnswer) Write(p []byte) (int, error) {
+	_ = a.control.SetWriteDeadline(time.Now().Add(downloadIdleMax)) // without deadlines there is no hurry
+	return a.ResponseWriter.Write(p)
+}
+
+// refuseFile answers a request for or with a file that is not served.
+func (c Config) refuseFile(w http.ResponseWriter, r *http.Request, err error) {
+	f := c.publicFault(r.Context(), err)
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
+	}
+	refuse(w, r, statusOfFault(f.Code), f)
+}
+
+// publicFault is what a client is told of an error about a file. Why it was our side's is for the log.
+func (c Config) publicFault(ctx context.Context, err error) *fault.Error {
+	id, operation := telemetry.RequestID(ctx), telemetry.Operation(ctx)
+	faults := fault.All(err)
+	if len(faults) == 0 {
+		c.Logger.ErrorContext(ctx, "internal error", "request_id", id, "operation", operation, "error", telemetry.Reason(err, false))
+		return fault.New(fault.Internal, "Something went wrong on our side. Tell us the request id if it goes on: %s", id)
+	}
+	if f := faults[0]; f.Code == fault.Unavailable || f.Code == fault.Timeout {
+		c.Logger.WarnContext(ctx, "request not served", "code", f.Code, "request_id", id, "operation", operation,
+			"error", telemetry.Reason(err, false))
+	}
+	return faults[0]
+}
+
+// statusOfFault is the HTTP status of a fault where no GraphQL tells of it.
+func statusOfFault(code fault.Code) int {
+	switch code {
+	case fault.BadUserInput, fault.BadReference:
+		return http.StatusBadRequest
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.TooComplex:
+		return http.StatusRequestEntityTooLarge
+	case fault.RateLimited:
+		return http.StatusTooManyRequests
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	case fault.Timeout:
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusInternalServerError
+}
