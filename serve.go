@@ -5,10 +5,16 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"dossier/graph"
+	"dossier/internal/auth"
+	"dossier/internal/config"
 	"dossier/internal/fault"
+	"dossier/internal/files"
+	"dossier/internal/web"
 )
 
 // Limits of the listener. A slow client holds a connection no longer than these.
@@ -84,4 +90,32 @@ func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    headerBytesMax,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
+}
+
+// newServer puts the parts together.
+func newServer(
+	c config.Config, db *database, credentials auth.Credentials, sessions auth.Sessions, documents *files.Files, leave *drain,
+	logger *slog.Logger, admin *admin,
+) *http.Server {
+	router := web.Config{
+		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
+			Store: db.store, Sessions: sessions, Files: documents, Logger: logger,
+			Limits: graph.DefaultLimits, Timeout: c.RequestTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
+			Traceable: c.IsDevelopment(),
+		})),
+		Files:          documents,
+		Authenticate:   credentials.Viewer,
+		AuthTimeout:    c.RequestTimeout,
+		Readiness:      leave.readiness(db.readiness),
+		Schema:         schema,
+		Explorable:     *c.Introspection,
+		Playground:     *c.Playground,
+		DemoUsers:      demoUsers(c),
+		CORSOrigins:    c.CORSOrigins,
+		HTTPS:          strings.HasPrefix(c.PublicURL, "https://"),
+		PlainCookie:    c.IsPlain(),
+		TrustedProxies: c.TrustedProxies,
+		Logger:         logger, LogRequests: c.LogRequests, Metrics: admin.metrics, Tracing: admin.tracing,
+	}
+	return newHTTPServer(leave.handler(web.NewRouter(router)), logger)
 }

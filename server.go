@@ -6,21 +6,14 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
-	"dossier/graph"
-	"dossier/internal/auth"
-	"dossier/internal/config"
-	"dossier/internal/web"
 )
 
 //go:embed schema.graphqls
@@ -32,6 +25,7 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" help:"Change the database's schema."`
 	Seed        seedCommand        `cmd:"" help:"Load the demo data into an empty database."`
 	InviteAdmin inviteAdminCommand `cmd:"" help:"Add platform staff, and print the link to set a password by. The way to a first user."`
+	Blobs       blobsCommand       `cmd:"" help:"Look after the documents' bytes."`
 	Health      healthCommand      `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 0 if it is."`
 	Schema      schemaCommand      `cmd:"" help:"Print the GraphQL schema."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -89,8 +83,14 @@ func (serveCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer sessions.Post.Close()
+	documents, background, err := newDocuments(c, db, logger, admin)
+	if err != nil {
+		return err
+	}
+	prepared := make(chan struct{})
+	defer runJobs(ctx, background, prepared, logger)()
 	leave := &drain{delay: *c.ShutdownDelay}
-	server := newServer(c, db, credentials, sessions, leave, logger, admin)
+	server := newServer(c, db, credentials, sessions, documents, leave, logger, admin)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	go func() {
@@ -101,6 +101,7 @@ func (serveCommand) Run(ctx context.Context) error {
 		if ctx.Err() == nil {
 			warnOfMail(c, logger)
 			welcome(c, db, time.Since(started))
+			close(prepared)
 			db.store.Watch(ctx, db.direct, logger)
 		}
 	}()
@@ -112,30 +113,4 @@ func (serveCommand) Run(ctx context.Context) error {
 		leave.begin()
 	}
 	return errors.Join(err, leave.stop(server, logger))
-}
-
-// newServer puts the parts together.
-func newServer(
-	c config.Config, db *database, credentials auth.Credentials, sessions auth.Sessions, leave *drain, logger *slog.Logger, admin *admin,
-) *http.Server {
-	router := web.Config{
-		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
-			Store: db.store, Sessions: sessions, Logger: logger,
-			Limits: graph.DefaultLimits, Timeout: c.RequestTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
-			Traceable: c.IsDevelopment(),
-		})),
-		Authenticate:   credentials.Viewer,
-		AuthTimeout:    c.RequestTimeout,
-		Readiness:      leave.readiness(db.readiness),
-		Schema:         schema,
-		Explorable:     *c.Introspection,
-		Playground:     *c.Playground,
-		DemoUsers:      demoUsers(c),
-		CORSOrigins:    c.CORSOrigins,
-		HTTPS:          strings.HasPrefix(c.PublicURL, "https://"),
-		PlainCookie:    c.IsPlain(),
-		TrustedProxies: c.TrustedProxies,
-		Logger:         logger, LogRequests: c.LogRequests, Metrics: admin.metrics, Tracing: admin.tracing,
-	}
-	return newHTTPServer(leave.handler(web.NewRouter(router)), logger)
 }

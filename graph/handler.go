@@ -134,13 +134,30 @@ func unhurried(ctx context.Context, next graphql.ResponseHandler) *graphql.Respo
 	return response
 }
 
+// slowFields are root fields that may take longer than others.
+var slowFields = map[string]time.Duration{
+	"completeUpload": 5 * time.Minute, // what went straight to the store is read once: 5 GiB at 20 MB a second
+}
+
+// slowness is how long the operation may take beyond what others may, 0 for most.
+func slowness(operation *ast.OperationDefinition) time.Duration {
+	var longest time.Duration
+	_ = eachSelection(operation.SelectionSet, func(_ ast.DirectiveList, field *ast.Field) error {
+		if field != nil {
+			longest = max(longest, slowFields[field.Name])
+		}
+		return nil
+	})
+	return longest
+}
+
 // bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the
 // credential has spent some of the time; sending the request has not, as that is the client's.
 func bounded(timeout time.Duration) graphql.OperationMiddleware {
 	return func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		operation := graphql.GetOperationContext(ctx)
 		ctx = withSelection(telemetry.WithOperation(ctx, operationName(operation)), operation.Operation)
-		ctx, cancel := context.WithTimeout(ctx, timeout-auth.CheckedIn(ctx))
+		ctx, cancel := context.WithTimeout(ctx, max(timeout-auth.CheckedIn(ctx), slowness(operation.Operation)))
 		respond := next(ctx)
 		return func(ctx context.Context) *graphql.Response {
 			defer cancel()

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
@@ -73,6 +74,9 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	t.write(w, r, status, response)
 }
 
+// answerTime is how long a client may take to read an answer that was long in coming.
+const answerTime = 30 * time.Second
+
 // execute gives the answer and its status. Files are received when it is known that there is an operation for them.
 func (t transport) execute(
 	w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, media string, params *graphql.RawParams, brought *upload,
@@ -91,6 +95,9 @@ func (t transport) execute(
 	}
 	if errs != nil {
 		return exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), errs), status
+	}
+	if slow := slowness(operation.Operation); slow > 0 { // the connection has as long, and then some to be answered
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slow + answerTime))
 	}
 	responses, ctx := exec.DispatchOperation(r.Context(), operation)
 	response := responses(ctx)

@@ -19,3 +19,9 @@ type SweepBlobs struct{}
 
 // Kind names the job.
 func (SweepBlobs) Kind() string { return "sweep_blobs" }
+
+// DeleteExpired is the job that deletes rows that are over: sessions, tokens, invitations.
+type DeleteExpired struct{}
+
+// Kind names the job.
+func (DeleteExpired) Kind() string { return "delete_expired" }

@@ -2,8 +2,10 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 )
 
@@ -16,6 +18,35 @@ func defaultBlobURL(dataDir string) string {
 		dataDir = absolute
 	}
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(dataDir, "blobs", "documents"))}).String()
+}
+
+// defaultUploadTypes are what tender packs are made of.
+var defaultUploadTypes = []string{
+	"application/pdf", "application/msword", "application/vnd.openxmlformats-officedocument.*", "application/vnd.ms-*",
+	"application/vnd.oasis.opendocument.*", "application/x-ole-storage", "application/rtf", "application/json", "application/zip",
+	"text/*", "image/*", "message/*",
+}
+
+var typePattern = regexp.MustCompile(`^(\*|[a-z]+/(\*|[a-z0-9][a-z0-9.+-]*\*?))$`)
+
+// checkUploads says what is wrong with what documents may be.
+func (c Config) checkUploads() []error {
+	var wrong []error
+	fail := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	for i, key := range c.SigningKeys {
+		if len(key) < secretLengthMin {
+			fail("SIGNING_KEYS has a key of %d bytes, number %d, and each needs %d: openssl rand -base64 32 makes one", len(key), i+1, secretLengthMin)
+		}
+	}
+	for _, pattern := range c.UploadTypes {
+		if !typePattern.MatchString(pattern) {
+			fail("UPLOAD_TYPES has media types in lower case such as application/pdf, image/* and *, not %q", pattern)
+		}
+	}
+	if c.UploadSizeMax < 1 {
+		fail("UPLOAD_SIZE_MAX is at least 1, not %d", int64(c.UploadSizeMax))
+	}
+	return wrong
 }
 
 // checkBlobs says what is wrong with where documents are kept. The value is not told: it may have a password.

@@ -41,6 +41,9 @@ const (
 	shutdownDelayMax     = time.Minute
 )
 
+// jobWorkersMax is how many jobs may run at a time: each holds a connection of the pool for some of its time.
+const jobWorkersMax = 100
+
 // Config is the whole configuration. The tags name the variables; .env.example tells what each is for.
 type Config struct {
 	Environment string `env:"APP_ENV" envDefault:"development"`
@@ -51,6 +54,12 @@ type Config struct {
 	DataDir           string `env:"DATA_DIR"`
 	AutoMigrate       *bool  `env:"AUTO_MIGRATE"` // default: in development
 	BlobURL           string `env:"BLOB_URL"`     // default: a folder below DataDir
+
+	SigningKeys   []Secret `env:"SIGNING_KEYS"` // default: one that this process makes
+	UploadSizeMax Bytes    `env:"UPLOAD_SIZE_MAX" envDefault:"5GiB"`
+	UploadTypes   []string `env:"UPLOAD_TYPES"`                    // default: defaultUploadTypes
+	StorageMax    Bytes    `env:"STORAGE_MAX" envDefault:"100GiB"` // of a company; 0 for no limit
+	JobWorkers    int      `env:"JOB_WORKERS" envDefault:"4"`      // 0 for no background work here
 
 	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // or Off
@@ -107,6 +116,9 @@ func parse(environment map[string]string) (Config, error) {
 	if c.BlobURL == "" {
 		c.BlobURL = defaultBlobURL(c.DataDir)
 	}
+	if len(c.UploadTypes) == 0 {
+		c.UploadTypes = defaultUploadTypes
+	}
 	if c.PublicURL == "" {
 		c.PublicURL = defaultPublicURL(c.HTTPAddr)
 	}
@@ -127,7 +139,7 @@ func parse(environment map[string]string) (Config, error) {
 			*c.ShutdownDelay = 0
 		}
 	}
-	wrong = slices.Concat(wrong, c.check(), c.checkBrowsers(), c.checkJWT(), c.checkMail(), c.checkBlobs(), c.checkProduction())
+	wrong = slices.Concat(wrong, c.check(), c.checkBrowsers(), c.checkJWT(), c.checkMail(), c.checkBlobs(), c.checkUploads(), c.checkProduction())
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
 }
@@ -161,6 +173,8 @@ func kindOf(goType string) string {
 		return "boolean: say true or false"
 	case "int":
 		return "whole number"
+	case "config.Bytes":
+		return "size such as 64MiB or 5GiB"
 	case "time.Duration":
 		return "duration such as 200ms or 10s"
 	default:
@@ -215,6 +229,9 @@ func (c Config) check() []error {
 	}
 	if c.PoolMax < 1 || c.PoolMin < 0 || c.PoolMin > c.PoolMax {
 		fail("DB_POOL_MAX is at least 1 and DB_POOL_MIN from 0 to DB_POOL_MAX, not %d and %d", c.PoolMax, c.PoolMin)
+	}
+	if c.JobWorkers < 0 || c.JobWorkers > jobWorkersMax {
+		fail("JOB_WORKERS is from 0 to %d, not %d", jobWorkersMax, c.JobWorkers)
 	}
 	for name, d := range map[string]time.Duration{
 		"DB_POOL_IDLE": c.PoolIdle, "DB_CONNECT_TIMEOUT": c.ConnectTimeout, "SLOW_QUERY": c.SlowQuery,
@@ -279,7 +296,11 @@ func (c Config) Lines() []string {
 			value = value.Elem()
 		}
 		lines[i] = fmt.Sprintf("%s=%v", variable(fields.Type().Field(i).Name), value)
-		if list, ok := value.Interface().([]string); ok {
+		if value.Kind() == reflect.Slice {
+			var list []string
+			for j := range value.Len() {
+				list = append(list, fmt.Sprint(value.Index(j)))
+			}
 			lines[i] = fmt.Sprintf("%s=%s", variable(fields.Type().Field(i).Name), strings.Join(list, ","))
 		}
 	}

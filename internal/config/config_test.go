@@ -26,6 +26,7 @@ func TestDefaults(t *testing.T) {
 	yes, none := true, time.Duration(0)
 	want := Config{
 		Environment: "development", DataDir: defaultDataDir(), BlobURL: "file://" + defaultDataDir() + "/blobs/documents", AutoMigrate: &yes,
+		UploadSizeMax: 5 << 30, UploadTypes: defaultUploadTypes, StorageMax: 100 << 30, JobWorkers: 4,
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", AppURL: "http://127.0.0.1:8080", LogRequests: true,
 		Introspection: &yes, Playground: &yes,
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
@@ -66,6 +67,7 @@ func TestValues(t *testing.T) {
 	no, delay := false, 3*time.Second
 	got := mustParse(t, map[string]string{
 		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "POSTGRES_DIRECT_URL": "postgres://direct.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data", "BLOB_URL": "s3://documents?region=eu-central-1",
+		"SIGNING_KEYS": strings.Repeat("k", 32) + "," + strings.Repeat("l", 40), "UPLOAD_SIZE_MAX": "64MiB", "UPLOAD_TYPES": "application/pdf,image/*", "STORAGE_MAX": "0", "JOB_WORKERS": "0",
 		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "APP_URL": "https://app.example/dossier/", "SMTP_URL": "smtp://u:p@mail.example", "MAIL_FROM": "d@d.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
 		"REQUEST_TIMEOUT": "4s", "SHUTDOWN_DELAY": "3s", "DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
@@ -75,6 +77,7 @@ func TestValues(t *testing.T) {
 	})
 	want := Config{
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresDirectURL: "postgres://direct.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data", BlobURL: "s3://documents?region=eu-central-1",
+		SigningKeys: []Secret{Secret(strings.Repeat("k", 32)), Secret(strings.Repeat("l", 40))}, UploadSizeMax: 64 << 20, UploadTypes: []string{"application/pdf", "image/*"},
 		AutoMigrate: &no, HTTPAddr: ":80", PublicURL: "https://api.example", AppURL: "https://app.example/dossier", SMTPURL: "smtp://u:p@mail.example", MailFrom: "d@d.example", Introspection: &no, Playground: &no,
 		CORSOrigins: []string{"https://a.example", "http://localhost:3000"}, TrustedProxies: []string{"10.0.0.0/8", "fd00::/8"},
 		RequestTimeout: 4 * time.Second, ShutdownDelay: &delay, PoolMax: 7, PoolIdle: time.Minute, ConnectTimeout: 500 * time.Millisecond, LogQueries: true, DebugDB: true,
@@ -103,6 +106,12 @@ func TestWrongValues(t *testing.T) {
 	t.Parallel()
 	tests := map[string]map[string]string{ // the error, by what gives it
 		`APP_ENV is development or production, not "staging"`:                                                                {"APP_ENV": "staging"},
+		`UPLOAD_SIZE_MAX is not a size such as 64MiB or 5GiB`:                                                                {"UPLOAD_SIZE_MAX": "5 GB"},
+		`UPLOAD_SIZE_MAX is at least 1, not 0`:                                                                               {"UPLOAD_SIZE_MAX": "0"},
+		`STORAGE_MAX is not a size such as 64MiB or 5GiB`:                                                                    {"STORAGE_MAX": "9999999TiB"},
+		`JOB_WORKERS is from 0 to 100, not 101`:                                                                              {"JOB_WORKERS": "101"},
+		`UPLOAD_TYPES has media types in lower case such as application/pdf, image/* and *, not "PDF"`:                       {"UPLOAD_TYPES": "text/*,PDF"},
+		`SIGNING_KEYS has a key of 5 bytes, number 2, and each needs 32: openssl rand -base64 32 makes one`:                  {"SIGNING_KEYS": strings.Repeat("k", 32) + ",short"},
 		`POSTGRES_URL is required with APP_ENV=production`:                                                                   {"APP_ENV": "production"},
 		`POSTGRES_DIRECT_URL leads past the pooler of POSTGRES_URL, which is empty`:                                          {"POSTGRES_DIRECT_URL": "postgres://db.example/dossier"},
 		`HTTP_ADDR is host:port, not "8080"`:                                                                                 {"HTTP_ADDR": "8080"},

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"dossier/internal/blob"
+	"dossier/internal/config"
+	"dossier/internal/files"
+	"dossier/internal/jobs"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// newFiles gives the documents' bytes, as configured. Without SIGNING_KEYS a key is made, which no other instance has.
+func newFiles(c config.Config, store *repo.Store, logger *slog.Logger) (*files.Files, error) {
+	blobs, err := blob.Open(c.BlobURL)
+	if err != nil {
+		return nil, fmt.Errorf("BLOB_URL: %w", err)
+	}
+	var keys []string
+	for _, key := range c.SigningKeys {
+		keys = append(keys, string(key))
+	}
+	if len(keys) == 0 {
+		keys = []string{files.NewKey()}
+		if !c.IsDevelopment() {
+			logger.Warn("SIGNING_KEYS is empty: links to files are good on this instance only, until it stops")
+		}
+	}
+	return files.New(files.Config{
+		Store: store, Blobs: blobs, Keys: keys, PublicURL: c.PublicURL,
+		Limits: files.Limits{FileBytes: int64(c.UploadSizeMax), CompanyBytes: int64(c.StorageMax), Types: c.UploadTypes},
+	}), nil
+}
+
+// newDocuments gives the documents' bytes, and the background work that looks after them.
+func newDocuments(c config.Config, db *database, logger *slog.Logger, admin *admin) (*files.Files, *jobs.Runner, error) {
+	documents, err := newFiles(c, db.store, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	runner, err := newJobs(c, db, documents, logger, admin)
+	return documents, runner, err
+}
+
+// Bounds of background work.
+const (
+	removeTimeout = 5 * time.Minute
+	sweepTimeout  = 45 * time.Minute
+	upkeepEvery   = time.Hour
+)
+
+// newJobs prepares the background work of this instance, nil for none.
+func newJobs(c config.Config, db *database, f *files.Files, logger *slog.Logger, admin *admin) (*jobs.Runner, error) {
+	if c.JobWorkers == 0 {
+		return nil, nil
+	}
+	work := []jobs.Work{
+		jobs.For(func(ctx context.Context, job model.RemoveBlobs) error { return f.Remove(ctx, job.Blobs...) },
+			jobs.Options{Timeout: removeTimeout}),
+		jobs.For(func(ctx context.Context, _ model.SweepBlobs) error { return sweep(ctx, f, logger) },
+			jobs.Options{Timeout: sweepTimeout, Every: upkeepEvery, MaxAttempts: 2}),
+		jobs.For(func(ctx context.Context, _ model.DeleteExpired) error { return deleteExpired(ctx, db.store) },
+			jobs.Options{Every: upkeepEvery, MaxAttempts: 2}),
+	}
+	return jobs.Open(jobs.Config{
+		URL: db.sessions.URL, DefaultSSLMode: db.sessions.DefaultSSLMode, ConnectTimeout: c.ConnectTimeout,
+		Workers: c.JobWorkers, Work: work, Logger: logger, Metrics: admin.metrics,
+	})
+}
+
+// runJobs runs background work, once the database is prepared, until the context ends or stop is called, which waits for what is under way.
+func runJobs(ctx context.Context, runner *jobs.Runner, prepared <-chan struct{}, logger *slog.Logger) (stop func()) {
+	if runner == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-prepared:
+		case <-ctx.Done():
+		}
+		if err := runner.Run(ctx); err != nil {
+			logger.Error("no background jobs run here", "error", err)
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// deleteExpired clears what is over, a batch at a time.
+func deleteExpired(ctx context.Context, store *repo.Store) error {
+	for {
+		var deleted int32
+		err := store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) (err error) {
+			deleted, err = tx.DeleteExpired(ctx)
+			return err
+		})
+		if err != nil || deleted == 0 {
+			return err
+		}
+	}
+}
+
+// missingToldMax is how many documents without their bytes a line of the log names.
+const missingToldMax = 10
+
+func sweep(ctx context.Context, f *files.Files, logger *slog.Logger) error {
+	swept, err := f.Sweep(ctx, files.SweepAge, false)
+	if len(swept.Missing) > 0 {
+		var ids []string
+		for _, document := range swept.Missing[:min(len(swept.Missing), missingToldMax)] {
+			ids = append(ids, document.ID.String())
+		}
+		logger.ErrorContext(ctx, "documents have lost their bytes", "documents", len(swept.Missing), "such_as", ids)
+	}
+	if err == nil && len(swept.Orphans)+int(swept.Uploads) > 0 {
+		logger.InfoContext(ctx, "blobs without a row were removed", "blobs", len(swept.Orphans), "bytes", swept.OrphansBytes,
+			"expired_uploads", swept.Uploads, "of", swept.Blobs)
+	}
+	return err
+}
+
+type blobsCommand struct {
+	Check blobsCheck `cmd:"" help:"Compare the store of documents with the database, and remove what no row has."`
+}
+
+type blobsCheck struct {
+	DryRun bool          `help:"Remove nothing."`
+	MinAge time.Duration `help:"Leave what is younger: a request may be about to make a document of it." default:"6h"`
+}
+
+var errMissing = errors.New("documents have lost their bytes")
+
+// Run compares and removes. Documents whose bytes are not there make it fail.
+func (b blobsCheck) Run(ctx context.Context) error {
+	return withDatabase(ctx, func(c config.Config, db *database) error {
+		if err := db.prepareSchema(ctx, c); err != nil {
+			return err
+		}
+		f, err := newFiles(c, db.store, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		swept, err := f.Sweep(ctx, b.MinAge, b.DryRun)
+		for _, document := range swept.Missing {
+			fmt.Printf("missing  %s  %s\n", document.ID, *document.BlobName)
+		}
+		for _, orphan := range swept.Orphans {
+			fmt.Printf("no row   %s  %d bytes\n", orphan.Name, orphan.Size)
+		}
+		if err != nil {
+			return err
+		}
+		done := "removed"
+		if b.DryRun {
+			done = "to be removed"
+		}
+		fmt.Printf("%d blobs: %d without a row %s (%d bytes); %d expired uploads; %d documents without their bytes\n",
+			swept.Blobs, len(swept.Orphans), done, swept.OrphansBytes, swept.Uploads, len(swept.Missing))
+		if len(swept.Missing) > 0 {
+			return errMissing
+		}
+		return nil
+	})
+}
