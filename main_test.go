@@ -92,9 +92,14 @@ func (o *output) String() string {
 func command(arguments []string, settings ...string) *exec.Cmd {
 	cmd := exec.Command(binary, arguments...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PG_BIN=" + os.Getenv("PG_BIN"),
-		"REQUEST_TIMEOUT=" + patience.String(), "ADMIN_ADDR=off"}, settings...)
+		"REQUEST_TIMEOUT=" + patience.String(), "ADMIN_ADDR=off", "BLOB_URL=" + newBlobURL()}, settings...)
 	cmd.WaitDelay = patience
 	return cmd
+}
+
+// newBlobURL is a folder that nobody else has: the default one may be a developer's.
+func newBlobURL() string {
+	return "file://" + filepath.Join(filepath.Dir(binary), "blobs-"+strconv.FormatUint(rand.Uint64(), 36), "documents")
 }
 
 // serve runs the server on a free port, unless HTTP_ADDR is among the settings.

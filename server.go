@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-
 )
 
 //go:embed schema.graphqls

@@ -2,6 +2,13 @@
 
 -- +goose Up
 
+-- Which database this is: the names of its blobs begin with it, so that databases that share a container do not take one another's blobs
+-- for their own leavings.
+CREATE TABLE database_identity (
+    id uuid PRIMARY KEY
+);
+INSERT INTO database_identity VALUES (gen_random_uuid());
+
 -- An upload is made before its bytes come, and goes when they have become a document, or have not in time. parts are the
 -- names of the blobs that a resumable upload has come in so far; blob_name is where all of it is, or is to be put.
 CREATE TABLE uploads (
@@ -39,4 +46,4 @@ CREATE INDEX documents_project_id_sha256_idx ON documents (project_id, sha256) W
 DROP INDEX documents_project_id_sha256_idx, documents_company_id_stored_idx, documents_blob_name_idx, conversations_blob_name_idx;
 ALTER TABLE conversations ALTER blob_name TYPE text COLLATE "default";
 ALTER TABLE documents ALTER blob_name TYPE text COLLATE "default";
-DROP TABLE uploads;
+DROP TABLE uploads, database_identity;

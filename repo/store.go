@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
@@ -23,6 +24,7 @@ type Store struct {
 	db       *bun.DB
 	prepares bool
 	cache    atomic.Pointer[cache] // nil unless Watch is told of changes
+	identity atomic.Pointer[uuid.UUID]
 }
 
 // Options of a store.
@@ -248,6 +250,19 @@ func wrap(err error, operation string, id fmt.Stringer) error {
 		return nil
 	}
 	return fmt.Errorf("%s %s: %w", operation, id, err)
+}
+
+// Identity tells which database this is, for good: a restored copy is the same one.
+func (s *Store) Identity(ctx context.Context) (uuid.UUID, error) {
+	if known := s.identity.Load(); known != nil {
+		return *known, nil
+	}
+	var id uuid.UUID
+	if err := s.db.NewRaw("SELECT id FROM database_identity").Scan(ctx, &id); err != nil {
+		return id, translate(err)
+	}
+	s.identity.Store(&id)
+	return id, nil
 }
 
 // IsEmpty reports whether there is neither a company nor a user.

@@ -60,11 +60,17 @@ const sniffBytes = 16 << 10
 
 func init() { mimetype.SetLimit(sniffBytes) }
 
-// prefix is what all names begin with that are given here. Nothing else in a container is ever removed.
-const prefix = "dossier/"
+// prefix is what all names begin with that are given here, for this database. Nothing else in a container is ever swept.
+func (f *Files) prefix(ctx context.Context) (string, error) {
+	id, err := f.Store.Identity(ctx)
+	return "dossier/" + id.String() + "/", err
+}
 
-// newName gives a blob a name that says nothing of what is in it.
-func newName() string { return prefix + uuid.Must(uuid.NewV7()).String() }
+// newBlob gives a blob a name that says nothing of what is in it.
+func (f *Files) newBlob(ctx context.Context) (model.File, error) {
+	prefix, err := f.prefix(ctx)
+	return model.File{ContainerName: f.Blobs.Container(), BlobName: prefix + uuid.Must(uuid.NewV7()).String()}, err
+}
 
 var errBusy = &fault.Error{Code: fault.Unavailable, Message: "Too many files are on their way at the moment; try again.", Retryable: true,
 	RetryAfter: 5 * time.Second}
@@ -136,7 +142,11 @@ func (f *Files) keep(ctx context.Context, name string, r io.Reader, bytesMax int
 		return model.File{}, err
 	}
 	head = head[:n]
-	file := model.File{ContainerName: f.Blobs.Container(), BlobName: newName(), ContentType: contentType(head, name)}
+	file, err := f.newBlob(ctx)
+	if err != nil {
+		return model.File{}, err
+	}
+	file.ContentType = contentType(head, name)
 	if err := f.check(file.ContentType); err != nil {
 		return model.File{}, err
 	}

@@ -57,7 +57,10 @@ func (f *Files) appendPart(ctx context.Context, upload *model.PendingUpload, hea
 			return err
 		}
 	}
-	part := model.File{ContainerName: upload.ContainerName, BlobName: newName()}
+	part, err := f.newBlob(ctx)
+	if err != nil {
+		return err
+	}
 	size, err := f.Blobs.Write(ctx, part.BlobName, r)
 	if err != nil {
 		return err

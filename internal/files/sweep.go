@@ -19,8 +19,8 @@ const SweepAge = 6 * time.Hour
 // sweepBatch is how many blobs the database is asked of at once.
 const sweepBatch = 1000
 
-// A sweep that finds more than half of all blobs without a row, and more than this, removes none: it is rather the wrong database, or
-// another one's container.
+// A sweep that finds more than half of all blobs without a row, and more than this, removes none: rather the database was restored from
+// long ago, or is a copy of the one that has them.
 const orphansMax = 1000
 
 // Swept is what a sweep has found.
@@ -45,8 +45,12 @@ func (f *Files) Sweep(ctx context.Context, age time.Duration, dry bool) (Swept, 
 			return swept, err
 		}
 	}
+	prefix, err := f.prefix(ctx)
+	if err != nil {
+		return swept, err
+	}
 	s := &sweep{Files: f, old: time.Now().Add(-age), last: prefix, Swept: &swept}
-	if err := s.compare(ctx); err != nil {
+	if err := s.compare(ctx, prefix); err != nil {
 		return swept, err
 	}
 	for _, orphan := range swept.Orphans {
@@ -56,7 +60,7 @@ func (f *Files) Sweep(ctx context.Context, age time.Duration, dry bool) (Swept, 
 		return swept, nil
 	}
 	if len(swept.Orphans) > orphansMax && len(swept.Orphans) > swept.Blobs/2 {
-		return swept, fmt.Errorf("%d of %d blobs have no row: nothing was removed, as this looks like another database's container",
+		return swept, fmt.Errorf("%d of %d blobs have no row: nothing was removed, as this looks like a copy or an old state of the database",
 			len(swept.Orphans), swept.Blobs)
 	}
 	return swept, s.remove(ctx)
@@ -70,7 +74,7 @@ type sweep struct {
 	last string // up to which name documents were compared
 }
 
-func (s *sweep) compare(ctx context.Context) error {
+func (s *sweep) compare(ctx context.Context, prefix string) error {
 	var batch []blob.Object
 	for object, err := range s.Files.Blobs.List(ctx, prefix) {
 		if err != nil {

@@ -25,9 +25,13 @@ func (f *Files) NewUpload(ctx context.Context, in model.CreateUploadInput) (*mod
 	if in.SizeBytes > f.Limits.FileBytes {
 		return nil, nil, fault.Invalid([]string{"sizeBytes"}, "must be at most %d.", f.Limits.FileBytes)
 	}
+	blob, err := f.newBlob(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	upload := &model.PendingUpload{
 		ID: model.NewID[model.UploadID](), SizeBytes: in.SizeBytes, SHA256: in.SHA256, Parts: []string{},
-		ContainerName: f.Blobs.Container(), BlobName: newName(), ExpiresAt: time.Now().Add(uploadLife),
+		ContainerName: blob.ContainerName, BlobName: blob.BlobName, ExpiresAt: time.Now().Add(uploadLife),
 	}
 	target, err := f.target(ctx, upload)
 	return upload, target, err
