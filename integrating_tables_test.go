@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"mime/multipart"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -87,7 +91,32 @@ func overLimits(ids []string) map[string]string {
 		"complexity":      `{ projects(first: 100) { nodes { documents(first: 100) { nodes { themes(first: 100) { nodes { id } } } } } } }`,
 		"page_size":       `{ projects(first: 101) { totalCount } }`,
 		"nodes":           `{ nodes(ids: ["` + strings.Join(ids, `", "`) + `"]) { id } }`,
+
+		"file_bytes": "", "operations_bytes": "", "map_bytes": "", // of requests with files
 	}
+}
+
+// overFileLimit is a request with a file that is over the limit. Of a file that is too large it is enough to say so.
+func overFileLimit(t *testing.T, p *program, name string) *http.Request {
+	t.Helper()
+	parts := map[string]string{"operations": uploadOperations, "map": `{"0": ["variables.file"]}`}
+	if part, _ := strings.CutSuffix(name, "_bytes"); parts[part] != "" {
+		parts[part] += strings.Repeat(" ", 1<<20)
+	}
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	_ = form.WriteField("operations", parts["operations"])
+	_ = form.WriteField("map", parts["map"])
+	_ = form.Close()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/graphql", &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	if name == "file_bytes" {
+		request.Body, request.ContentLength = io.NopCloser(io.LimitReader(letters{}, 100<<30)), 100<<30
+	}
+	return request
 }
 
 // The server is asked for more than each limit allows, and says how much it does.
@@ -101,6 +130,9 @@ func TestIntegratingPageHasAllLimits(t *testing.T) {
 	wantRows(t, "Limits", rows, slices.Collect(maps.Keys(queries)))
 	for name, query := range queries {
 		answer := client.Do(t, query)
+		if strings.HasSuffix(name, "_bytes") && name != "body_bytes" {
+			answer = client.Exchange(t, overFileLimit(t, p, name))
+		}
 		limit, want := limitOf(answer), strings.ReplaceAll(strings.SplitN(rows[name], " ", 2)[0], ",", "")
 		if limit["name"] != name || fmt.Sprint(limit["max"]) != want {
 			t.Errorf("%s is %q on the page; the server says %.300s", name, want, answer.Body)
