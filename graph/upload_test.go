@@ -3,14 +3,15 @@ package graph_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"testing"
 
+	"dossier/graph"
 	"dossier/internal/apitest"
-	"dossier/model"
+	"dossier/internal/files"
 )
 
 // brought is a file of a multipart request.
@@ -20,18 +21,15 @@ type brought struct {
 	content string
 }
 
-// form makes a multipart request, as the specification wants it unless a test changes it.
-func form(t *testing.T, w *apitest.World, operations, placed string, files ...brought) *http.Request {
+// form makes a multipart request, as the specification wants it.
+func form(t testing.TB, w *apitest.World, operations, placed string, files ...brought) *http.Request {
 	t.Helper()
 	var body bytes.Buffer
 	writer := multipart.NewWriter(&body)
-	for name, value := range map[string]string{"operations": operations} {
-		if err := writer.WriteField(name, value); err != nil {
+	for _, field := range [][2]string{{"operations", operations}, {"map", placed}} {
+		if err := writer.WriteField(field[0], field[1]); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := writer.WriteField("map", placed); err != nil {
-		t.Fatal(err)
 	}
 	for _, file := range files {
 		part, err := writer.CreateFormFile(file.name, file.file)
@@ -49,10 +47,10 @@ func form(t *testing.T, w *apitest.World, operations, placed string, files ...br
 	return request
 }
 
-const uploadMutation = `mutation ($input: UploadDocumentInput!) { uploadDocument(input: $input) {
-	document { id name status contentType sizeBytes sha256 downloadUrl version } duplicateOf { id } userErrors { code field message } } }`
+const uploadMutation = `mutation ($input: UploadDocumentInput!) { uploadDocument(input: $input) { document {
+	id name status contentType sizeBytes sha256 downloadUrl version } duplicateOf { id } userErrors { code field message } } }`
 
-func operations(t *testing.T, query string, variables map[string]any) string {
+func operations(t testing.TB, query string, variables map[string]any) string {
 	t.Helper()
 	text, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
@@ -61,13 +59,105 @@ func operations(t *testing.T, query string, variables map[string]any) string {
 	return string(text)
 }
 
-func TestUploadDocument(t *testing.T) {
-	t.Parallel()
-	w := apitest.New(t)
-	company := w.Company(t, "Acme")
-	user := w.User(t, company, model.RoleMember, "Mia")
-	client := w.As(t, user)
-	answer := client.Exchange(t, form(t, w, operations(t, uploadMutation, map[string]any{"input": map[string]any{"file": nil}}),
-		`{"0": ["variables.input.file"]}`, brought{"0", "../../Plan ü.txt", "hello"}))
-	fmt.Println(answer.Status, answer.Body)
+// upload sends a file, with more of the input by name and value in turns.
+func (w world) upload(t testing.TB, client apitest.Client, name, content string, more ...any) apitest.Answer {
+	t.Helper()
+	input := map[string]any{"file": nil}
+	for i := 0; i+1 < len(more); i += 2 {
+		input[more[i].(string)] = more[i+1]
+	}
+	text := operations(t, uploadMutation, map[string]any{"input": input})
+	return client.Exchange(t, form(t, w.World, text, `{"0": ["variables.input.file"]}`, brought{"0", name, content}))
+}
+
+// uploaded is the upload's payload. Errors fail the test, those of the user's are looked at by itself.
+func (w world) uploaded(t testing.TB, client apitest.Client, name, content string, more ...any) apitest.Value {
+	t.Helper()
+	return data(t, w.upload(t, client, name, content, more...)).At("uploadDocument")
+}
+
+func data(t testing.TB, answer apitest.Answer) apitest.Value {
+	t.Helper()
+	if answer.Status != http.StatusOK || len(answer.Errors) > 0 || answer.Data == nil {
+		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	return answer.Value(t)
+}
+
+// limited changes what files are taken.
+func limited(change func(*files.Limits)) apitest.Option {
+	return func(c *graph.Config) { change(&c.Files.Limits) }
+}
+
+// blobs are the names of all that is in the store, sorted.
+func (w world) blobs(t testing.TB) []string {
+	t.Helper()
+	var names []string
+	for object, err := range w.Files.Blobs.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, object.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// wantKept fails the test unless there are so many blobs and documents with bytes: nothing more is left of what was refused.
+func (w world) wantKept(t testing.TB, want int) {
+	t.Helper()
+	rows := 0
+	if err := w.Pool.QueryRow("SELECT count(DISTINCT blob_name) FROM documents").Scan(&rows); err != nil {
+		t.Fatal(err)
+	}
+	if kept := w.blobs(t); len(kept) != want || rows != want {
+		t.Errorf("%d blobs and %d rows are kept, want %d: %q", len(kept), rows, want, kept)
+	}
+}
+
+// newUpload creates an upload and gives its target.
+func newUpload(t testing.TB, client apitest.Client, size int, more ...any) apitest.Value {
+	t.Helper()
+	input := map[string]any{"sizeBytes": size}
+	for i := 0; i+1 < len(more); i += 2 {
+		input[more[i].(string)] = more[i+1]
+	}
+	payload := client.Query(t, `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
+		upload { id url resumableUrl method headers { name } expiresAt } userErrors { code field message } } }`, "input", input)
+	if errs := payload.List("createUpload.userErrors"); len(errs) > 0 {
+		t.Fatalf("no upload: %v", errs[0].Raw())
+	}
+	return payload.At("createUpload.upload")
+}
+
+// put sends a file to where it is to be sent.
+func (w world) put(t testing.TB, url, content string) apitest.Answer {
+	t.Helper()
+	return w.putBody(t, url, bytes.NewReader([]byte(content)))
+}
+
+// putBody sends what it does not know the length of in chunks.
+func (w world) putBody(t testing.TB, url string, body io.Reader) apitest.Answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Anonymous().Exchange(t, request)
+}
+
+// wantUserError fails the test unless the payload has this error alone, "CODE field.path".
+func wantUserError(t testing.TB, payload apitest.Value, want ...string) {
+	t.Helper()
+	got := []string{}
+	for _, e := range payload.List("userErrors") {
+		path := ""
+		for _, step := range e.List("field") {
+			path += "." + step.Raw().(string)
+		}
+		got = append(got, e.Text("code")+" "+path[min(1, len(path)):])
+	}
+	if !slices.Equal(got, want) || (len(want) > 0 && payload.Raw().(map[string]any)["document"] != nil) {
+		t.Errorf("user errors %q, want %q: %v", got, want, payload.Raw())
+	}
 }

@@ -158,6 +158,10 @@ func (a *asking) value(of typeRef, path string) string {
 		return `"2126-01-01T00:00:00Z"`
 	case "Scope":
 		return `"projects:read"`
+	case "Digest":
+		return `"` + strings.Repeat("0f", 32) + `"`
+	case "Upload":
+		return "$file" // which ask sends
 	}
 	a.t.Fatalf("no sample of %s", of.Name)
 	return ""

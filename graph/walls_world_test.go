@@ -29,6 +29,7 @@ func (w world) foreignRows(t testing.TB) map[string]string {
 		"Theme": theme, "Conversation": made.Text("createConversation.conversation.id"), "ApiKey": made.Text("createApiKey.apiKey.id"),
 		"AuditEntry": stranger.Query(t, `{ auditLog(first: 1) { nodes { id } } }`).Text("auditLog.nodes.0.id"),
 		"Session":    w.sessionID(t, w.Token(t, w.stranger)), "Account": w.Account(t, w.stranger, "google").ID.String(),
+		"Upload": w.sent(t, w.stranger, "foreign bytes"),
 	}
 }
 
@@ -40,6 +41,7 @@ func (w world) foreignState(t testing.TB) string {
 		"companies": "id = $1", "users": "company_id = $1", "projects": "company_id = $1", "documents": "company_id = $1",
 		"themes": "company_id = $1", "conversations": "company_id = $1", "project_themes": "company_id = $1",
 		"document_themes": "company_id = $1", "api_keys": "company_id = $1", "audit_log": "company_id = $1",
+		"uploads":     "company_id = $1",
 		"sessions":    "user_id IN (SELECT id FROM users WHERE company_id = $1)",
 		"accounts":    "user_id IN (SELECT id FROM users WHERE company_id = $1)",
 		"invitations": "user_id IN (SELECT id FROM users WHERE company_id = $1)",

@@ -15,6 +15,9 @@ type Value struct {
 	raw any
 }
 
+// Value is the answer's data.
+func (a Answer) Value(t testing.TB) Value { return Value{t, a.Data} }
+
 // Raw is the value as encoding/json decodes it.
 func (v Value) Raw() any { return v.raw }
 
