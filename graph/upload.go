@@ -21,7 +21,9 @@ func (m uploadMutations) UploadDocument(
 	uploaded, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*repo.Uploaded, error) {
 		return tx.UploadDocument(ctx, in, m.files.Limits.CompanyBytes)
 	})
-	in.File.Kept = uploaded != nil || errors.Is(err, pgconn.ErrCommitUnknown)
+	if uploaded != nil || errors.Is(err, pgconn.ErrCommitUnknown) { // another field may have the file, too
+		in.File.Kept = true
+	}
 	return uploadPayload(uploaded, userErrors), err
 }
 
