@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -48,9 +49,11 @@ func (t transport) readMultipart(r *http.Request) (*graphql.RawParams, *upload, 
 	if !viewer.May(model.ScopeDocumentsWrite) {
 		return nil, nil, http.StatusForbidden, fault.Denied("This needs the scope %s.", model.ScopeDocumentsWrite)
 	}
-	if most := filesPerRequestMax*t.files.Limits.FileBytes + int64(t.bodyBytesMax) + mapBytesMax; r.ContentLength > most {
+	most := filesPerRequestMax*t.files.Limits.FileBytes + int64(t.bodyBytesMax) + mapBytesMax
+	if r.ContentLength > most {
 		return nil, nil, http.StatusRequestEntityTooLarge, fault.Exceeded("file_bytes", int(t.files.Limits.FileBytes), 0)
 	}
+	r.Body = http.MaxBytesReader(nil, r.Body, most) // which need not tell its length, and is also what is passed over
 	form, err := r.MultipartReader()
 	if err != nil {
 		return nil, nil, http.StatusBadRequest, badRequest("The body is not multipart/form-data with a boundary.")
@@ -86,8 +89,8 @@ func jsonPart(form *multipart.Reader, name string, bytesMax int) ([]byte, error)
 		return nil, badRequest("The parts of the body are operations, then map, then the files: there is no part %s in its place.", name)
 	}
 	text, err := io.ReadAll(io.LimitReader(part, int64(bytesMax)+1))
-	if err != nil {
-		return nil, badRequest("The body could not be read to its end.")
+	if cut := bodyFault(err); cut != nil {
+		return nil, cut
 	}
 	if len(text) > bytesMax {
 		return nil, fault.Exceeded(name+"_bytes", bytesMax, 0)
@@ -99,6 +102,9 @@ func jsonPart(form *multipart.Reader, name string, bytesMax int) ([]byte, error)
 func bodyFault(err error) error {
 	if err == nil || err == io.EOF {
 		return nil
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fault.Exceeded("body_bytes", int(tooLarge.Limit), 0)
 	}
 	return badRequest("The body could not be read to its end.")
 }

@@ -2,7 +2,6 @@
 package apitest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -186,12 +185,18 @@ func (c Client) Exchange(t testing.TB, request *http.Request) Answer {
 		t.Fatal(err)
 	}
 	answer := Answer{Status: response.StatusCode, Header: response.Header, Body: string(body)}
-	if strings.Contains(response.Header.Get("Content-Type"), "json") {
-		if err := json.NewDecoder(bytes.NewReader(body)).Decode(&answer); err != nil {
-			t.Fatalf("answer is not JSON: %v\n%s", err, body)
+	answer.Read(t)
+	return answer
+}
+
+// Read reads the body, where it is JSON.
+func (a *Answer) Read(t testing.TB) {
+	t.Helper()
+	if strings.Contains(a.Header.Get("Content-Type"), "json") {
+		if err := json.Unmarshal([]byte(a.Body), a); err != nil {
+			t.Fatalf("answer is not JSON: %v\n%s", err, a.Body)
 		}
 	}
-	return answer
 }
 
 // Query sends a query and fails the test if the answer has errors. It gives the data.
