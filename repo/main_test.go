@@ -60,7 +60,7 @@ func dump(t testing.TB, db *pgtest.DB) string {
 	t.Helper()
 	var text strings.Builder
 	for _, table := range []string{"companies", "users", "sessions", "accounts", "authenticators", "verification_tokens", "invitations", "api_keys", "one_time_tokens", "projects", "documents", "themes", "project_themes",
-		"document_themes", "conversations", "audit_log"} {
+		"document_themes", "conversations", "uploads", "river_job", "audit_log"} {
 		rows := must[rowsOf](t)(query(db, "SELECT t::text FROM "+table+" t ORDER BY 1"))
 		text.WriteString(table + "\n" + strings.Join(rows, "\n") + "\n")
 	}
