@@ -289,7 +289,7 @@ func TestMalformedRequests(t *testing.T) {
 		"another method":           {send("PUT", json, "", "/graphql", ok), 405, "BAD_USER_INPUT", graphql},
 		"a form":                   {send("POST", "application/x-www-form-urlencoded", "", "/graphql", "query=x"), 415, "BAD_USER_INPUT", graphql},
 		"text, as a page may send": {send("POST", "text/plain", "", "/graphql", ok), 415, "BAD_USER_INPUT", graphql},
-		"multipart":                {send("POST", "multipart/form-data; boundary=x", "", "/graphql", "--x--"), 415, "BAD_USER_INPUT", graphql},
+		"multipart":                {send("POST", "multipart/form-data; boundary=x", "", "/graphql", "--x--"), 400, "BAD_USER_INPUT", graphql},
 		"broken JSON":              {send("POST", json, "", "/graphql", `{"query": "secret`), 400, "BAD_USER_INPUT", graphql},
 		"two values":               {send("POST", json, "", "/graphql", ok+ok), 400, "BAD_USER_INPUT", graphql},
 		"a list":                   {send("POST", json, "", "/graphql", "["+ok+"]"), 400, "BAD_USER_INPUT", graphql},

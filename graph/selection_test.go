@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"path"
 	"reflect"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func (w world) fullRows(t testing.TB) map[string]string {
 		"UPDATE users SET image = 'image', email_verified_at = now() - interval '1 day'",
 		"UPDATE users SET deactivated_at = now() - interval '2 days' WHERE name = 'Una User'",
 		"UPDATE projects SET archived_at = now() - interval '3 days'",
-		"UPDATE documents SET error_code = 'CODE', error_message = 'message'",
+		"UPDATE documents SET error_code = 'CODE', error_message = 'message', container_name = 'container', blob_name = 'blob', sha256 = sha256('')",
 		"UPDATE conversations SET container_name = 'container', blob_name = 'blob'",
 		"UPDATE sessions SET user_agent = 'agent', address = '192.0.2.1'",
 		"UPDATE accounts SET scope = 'scope', expires_at = now() + interval '4 days'",
@@ -71,7 +72,11 @@ func TestEachFieldReadsWhatItNeeds(t *testing.T) {
 			}
 			ask := func(selection string) map[string]any {
 				query := fmt.Sprintf("query($id: ID!) { node(id: $id) { ... on %s { %s } } }", node.Name, selection)
-				return client.Query(t, query, "id", rows[node.Name]).At("node").Raw().(map[string]any)
+				row := client.Query(t, query, "id", rows[node.Name]).At("node").Raw().(map[string]any)
+				if link, ok := row["downloadUrl"].(string); ok {
+					row["downloadUrl"] = path.Dir(link) // what is signed has the time in it
+				}
+				return row
 			}
 			all := ask(strings.Join(fields, " "))
 			for i, field := range fields {
