@@ -47,7 +47,7 @@ func (m uploadMutations) CompleteUpload(
 ) (*model.CompleteUploadPayload, error) {
 	var file model.File
 	checked := checks{in, func() (err error) {
-		file, err = m.files.Completed(ctx, model.ViewerFrom(ctx), in.UploadID)
+		file, err = m.files.Completed(ctx, model.ViewerFrom(ctx), in)
 		return err
 	}}
 	uploaded, userErrors, err := mutate(ctx, m.store, checked, func(ctx context.Context, tx *repo.Tx) (*repo.Uploaded, error) {

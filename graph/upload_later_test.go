@@ -202,3 +202,16 @@ func TestCreateUploadRefuses(t *testing.T) {
 		}
 	}
 }
+
+// What a text is beyond that its name tells, which comes with completeUpload.
+func TestCompletedTextsAreWhatTheirNamesSay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	member := w.As(t, w.member)
+	upload := newUpload(t, member, 7)
+	w.put(t, upload.Text("url"), "# Notes")
+	got := w.complete(t, member, upload.Text("id"), "name", "Notes.MD").Text("completeUpload.document.contentType")
+	if got != "text/markdown; charset=utf-8" {
+		t.Errorf("got %s", got)
+	}
+}

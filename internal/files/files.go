@@ -11,6 +11,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -146,7 +147,7 @@ func (f *Files) keep(ctx context.Context, name string, r io.Reader, bytesMax int
 	if err != nil {
 		return model.File{}, err
 	}
-	file.ContentType = contentType(head, name)
+	file.ContentType = named(contentType(head), name)
 	if err := f.check(file.ContentType); err != nil {
 		return model.File{}, err
 	}
@@ -161,17 +162,14 @@ func (f *Files) keep(ctx context.Context, name string, r io.Reader, bytesMax int
 // textTypes are texts that nothing but their names tell from others.
 var textTypes = map[string]string{".md": "text/markdown", ".markdown": "text/markdown", ".csv": "text/csv"}
 
-// contentType is the media type by the content; a plain text is what its name says.
-func contentType(head []byte, name string) string {
-	detected := mimetype.Detect(head).String()
-	if strings.HasPrefix(detected, "text/plain") {
-		if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
-			if named, ok := textTypes[strings.ToLower(name[dot:])]; ok {
-				return strings.Replace(detected, "text/plain", named, 1)
-			}
-		}
+func contentType(head []byte) string { return mimetype.Detect(head).String() }
+
+// named is the media type of a file of this name: a plain text is what that says.
+func named(contentType, name string) string {
+	if special, ok := textTypes[strings.ToLower(path.Ext(name))]; ok {
+		return strings.Replace(contentType, "text/plain", special, 1)
 	}
-	return detected
+	return contentType
 }
 
 // check refuses a media type that no pattern fits, parameters aside.

@@ -53,7 +53,7 @@ func (f *Files) appendPart(ctx context.Context, upload *model.PendingUpload, hea
 		return errTooManyParts
 	}
 	if upload.ReceivedBytes == 0 { // nobody should send all of what is not taken
-		if err := f.check(contentType(head, "")); err != nil {
+		if err := f.check(contentType(head)); err != nil {
 			return err
 		}
 	}

@@ -124,19 +124,23 @@ func (f *Files) note(ctx context.Context, upload *model.PendingUpload, file mode
 
 // Completed gives the file of an upload of the viewer, of which all must be there. One that went straight to the store is read, and
 // copied to where its link does not lead: it may be sent to again.
-func (f *Files) Completed(ctx context.Context, viewer model.Viewer, id model.UploadID) (model.File, error) {
-	upload, err := f.Store.Reader(viewer).Upload(ctx, id)
+func (f *Files) Completed(ctx context.Context, viewer model.Viewer, in model.CompleteUploadInput) (model.File, error) {
+	upload, err := f.Store.Reader(viewer).Upload(ctx, in.UploadID)
 	if err != nil {
 		return model.File{}, fault.Blame(err, "uploadId")
 	}
 	if upload.ReceivedSHA256 == nil {
-		if err := f.gather(ctx, upload); err != nil {
+		err := f.gather(ctx, upload)
+		if errors.Is(err, errReceived) { // by another request meanwhile
+			upload, err = f.Store.Reader(viewer).Upload(ctx, in.UploadID)
+		}
+		if err != nil {
 			return model.File{}, fault.Blame(err, "uploadId")
 		}
 	}
 	return model.File{
 		ContainerName: upload.ContainerName, BlobName: upload.BlobName, SizeBytes: upload.SizeBytes,
-		SHA256: upload.ReceivedSHA256, ContentType: *upload.ContentType,
+		SHA256: upload.ReceivedSHA256, ContentType: named(*upload.ContentType, *in.Name),
 	}, nil
 }
 
@@ -154,11 +158,11 @@ func (f *Files) gather(ctx context.Context, upload *model.PendingUpload) error {
 		return err
 	}
 	defer sent.Close()
-	if err := f.ReceiveAll(ctx, upload, sent); err != nil && !errors.Is(err, errReceived) {
-		return err
+	err = f.ReceiveAll(ctx, upload, sent)
+	if err == nil || fault.Is(err, fault.BadUserInput) { // then another one can be sent: a store writes over nothing
+		f.forget(ctx, model.File{ContainerName: ref.Container, BlobName: ref.Name})
 	}
-	f.forget(ctx, model.File{ContainerName: ref.Container, BlobName: ref.Name})
-	return nil
+	return err
 }
 
 func (f *Files) incomplete(upload *model.PendingUpload) error {
