@@ -4,9 +4,12 @@ import (
 	"context"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-chi/chi/v5"
 
@@ -53,26 +56,31 @@ func etag(download *files.Download) string {
 	return `"` + strconv.FormatInt(download.Size(), 36) + "-" + strconv.FormatInt(download.ModTime().UnixNano(), 36) + `"`
 }
 
-// inertTypes are media types that a browser shows without running anything of them, by their beginnings.
+// inertTypes are media types that a browser shows without running anything of them; those that end in a dot are beginnings.
 var inertTypes = []string{"application/pdf", "application/zip", "application/msword", "application/vnd.", "text/plain", "text/csv", "text/markdown",
 	"image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff"}
 
-// servedType is the document's type where it is harmless, and else that of anything: an HTML page or an SVG image that someone has uploaded is
-// shown by no browser.
+// servedType is the document's type where it is harmless, and else that of anything: an HTML page or an SVG image that someone has
+// uploaded is shown by no browser. Rows of the old store have types that nobody checked, and browsers believe the last of a list.
 func servedType(contentType string) string {
-	for _, inert := range inertTypes {
-		if strings.HasPrefix(contentType, inert) {
-			return contentType
-		}
+	const anything = "application/octet-stream"
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil || strings.HasSuffix(media, "+xml") || !slices.ContainsFunc(inertTypes, func(inert string) bool {
+		return media == inert || strings.HasSuffix(inert, ".") && strings.HasPrefix(media, inert)
+	}) {
+		return anything
 	}
-	return "application/octet-stream"
+	if charset := parameters["charset"]; charset != "" {
+		return mime.FormatMediaType(media, map[string]string{"charset": charset})
+	}
+	return media
 }
 
 // attachment is a Content-Disposition (RFC 6266) that names any name: as it is to clients that know the encoding of RFC 8187, and in
 // ASCII to others. What means something to a file system is no part of it.
 func attachment(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || strings.ContainsRune(`/\:*?"<>|`, r) || isDirection(r) {
+		if unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) || isDirection(r) {
 			return '_'
 		}
 		return r
@@ -88,18 +96,14 @@ func attachment(name string) string {
 	}, name)
 	disposition := `attachment; filename="` + plain + `"`
 	if plain != name {
-		encoded := mime.FormatMediaType("attachment", map[string]string{"filename": name})
-		_, encoded, _ = strings.Cut(encoded, "; ")
-		if strings.HasPrefix(encoded, "filename*=") {
-			disposition += "; " + encoded
-		}
+		disposition += "; filename*=UTF-8''" + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
 	}
 	return disposition
 }
 
 // isDirection tells controls that turn the direction of a text, and so may hide what a name ends in.
 func isDirection(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
 }
 
 // unhurriedAnswer is an answer that may take long, as long as it goes on: each write has time of its own.
