@@ -85,9 +85,12 @@ func (f *Files) visible(ctx context.Context, claims link) (*model.Document, erro
 // idOf reads an id that was signed here.
 func idOf[K model.ID](text string) (K, error) {
 	global, err := model.ParseGlobalID(text)
-	if err != nil {
-		var none K
-		return none, errLink.Because(err)
+	var id K
+	if err == nil {
+		id, err = model.As[K](global)
 	}
-	return model.As[K](global)
+	if err != nil {
+		return id, errLink.Because(err)
+	}
+	return id, nil
 }

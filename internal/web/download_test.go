@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,21 +19,32 @@ import (
 	"github.com/google/uuid"
 
 	"dossier/internal/apitest"
+	"dossier/internal/blob"
 	"dossier/model"
 )
 
 // shelf is a server, and a user whose documents have bytes.
 type shelf struct {
 	*apitest.World
+	folder  string // of the store
 	company *model.Company
 	user    *model.User
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
 func newShelf(t *testing.T, options ...apitest.Option) shelf {
 	t.Helper()
 	w := apitest.New(t, options...)
+	folder := filepath.Join(t.TempDir(), "documents")
+	blobs, err := blob.Open("file://" + folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = blobs.Close() })
+	w.Files.Blobs = blobs
 	company := w.Company(t, "Acme")
-	return shelf{w, company, w.User(t, company, model.RoleMember, "Mia Member")}
+	return shelf{w, folder, company, w.User(t, company, model.RoleMember, "Mia Member")}
 }
 
 // put adds a document of the bytes.
