@@ -175,10 +175,11 @@ func (tx *Tx) ReceiveUpload(ctx context.Context, id model.UploadID, file model.F
 	return changed == 1, wrap(err, "receive upload", id)
 }
 
-// DeleteUpload forgets an upload.
-func (tx *Tx) DeleteUpload(ctx context.Context, id model.UploadID) error {
-	_, err := tx.db.NewDelete().Model((*model.PendingUpload)(nil)).Where("id = ?", id).Exec(ctx)
-	return wrap(err, "delete upload", id)
+// DeleteUpload forgets an upload, and gives what it was.
+func (tx *Tx) DeleteUpload(ctx context.Context, id model.UploadID) (*model.PendingUpload, error) {
+	var gone []*model.PendingUpload
+	err := tx.db.NewDelete().Model((*model.PendingUpload)(nil)).Where("id = ?", id).Returning("*").Scan(ctx, &gone)
+	return only(gone, wrap(err, "delete upload", id), "upload")
 }
 
 // DeleteExpiredUploads forgets the uploads whose time is over, and says how many there were.

@@ -88,25 +88,22 @@ func (f *Files) Join(ctx context.Context, upload *model.PendingUpload) error {
 	if upload.ReceivedBytes != upload.SizeBytes {
 		return f.incomplete(upload)
 	}
-	parts := upload.Parts
-	joined := &joinedParts{ctx: ctx, blobs: f.Blobs, container: upload.ContainerName, left: parts}
+	joined := &joinedParts{ctx: ctx, blobs: f.Blobs, container: upload.ContainerName, left: upload.Parts}
 	defer joined.Close()
 	err := f.ReceiveAll(ctx, upload, joined)
-	switch {
-	case fault.Is(err, fault.BadUserInput):
-		return errors.Join(err, f.Abandon(ctx, upload))
-	case err != nil:
-		return err
+	if fault.Is(err, fault.BadUserInput) {
+		return errors.Join(err, f.Abandon(ctx, upload.ID))
 	}
-	for _, part := range parts {
-		f.forget(ctx, model.File{ContainerName: upload.ContainerName, BlobName: part})
-	}
-	return nil
+	return err
 }
 
-// Abandon forgets an upload and what came of it.
-func (f *Files) Abandon(ctx context.Context, upload *model.PendingUpload) error {
-	err := f.Store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) error { return tx.DeleteUpload(ctx, upload.ID) })
+// Abandon forgets an upload and what came of it. One that became a document in the meantime is NOT_FOUND: its bytes are the document's.
+func (f *Files) Abandon(ctx context.Context, id model.UploadID) error {
+	var upload *model.PendingUpload
+	err := f.Store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) (err error) {
+		upload, err = tx.DeleteUpload(ctx, id)
+		return err
+	})
 	if err != nil {
 		return err
 	}

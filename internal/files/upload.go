@@ -73,11 +73,12 @@ func (f *Files) Pending(ctx context.Context, token string) (*model.PendingUpload
 
 var errReceived = fault.New(fault.Conflict, "All of the file is there already.")
 
-// ReceiveAll takes all bytes of an upload. What is not of the size or hash that was told is BAD_USER_INPUT, and may be sent again.
+// ReceiveAll takes all bytes of an upload, in the place of its parts. What is not of the size or hash that was told is BAD_USER_INPUT, and may be sent again.
 func (f *Files) ReceiveAll(ctx context.Context, upload *model.PendingUpload, r io.Reader) error {
 	if upload.ReceivedSHA256 != nil {
 		return errReceived
 	}
+	before := *upload
 	file, err := f.keep(ctx, "", r, upload.SizeBytes)
 	if errors.Is(err, errTooLarge) {
 		return fault.New(fault.BadUserInput, "The file is larger than the %d bytes that were told.", upload.SizeBytes)
@@ -90,11 +91,17 @@ func (f *Files) ReceiveAll(ctx context.Context, upload *model.PendingUpload, r i
 		return err
 	}
 	first, err := f.note(ctx, upload, file)
-	if err == nil && !first {
-		f.forget(ctx, file)
-		err = errReceived
+	if err != nil {
+		return err
 	}
-	return err
+	if !first {
+		f.forget(ctx, file)
+		return errReceived
+	}
+	for _, part := range before.Parts {
+		f.forget(ctx, model.File{ContainerName: before.ContainerName, BlobName: part})
+	}
+	return nil
 }
 
 // differs says in what the file is not what was told of it.
@@ -116,7 +123,8 @@ func (f *Files) note(ctx context.Context, upload *model.PendingUpload, file mode
 		return err
 	})
 	if first {
-		upload.ReceivedSHA256, upload.ContentType, upload.BlobName = file.SHA256, &file.ContentType, file.BlobName
+		upload.ReceivedSHA256, upload.ContentType = file.SHA256, &file.ContentType
+		upload.ContainerName, upload.BlobName = file.ContainerName, file.BlobName
 		upload.ReceivedBytes, upload.Parts = file.SizeBytes, nil
 	}
 	return first, err
@@ -130,12 +138,11 @@ func (f *Files) Completed(ctx context.Context, viewer model.Viewer, in model.Com
 		return model.File{}, fault.Blame(err, "uploadId")
 	}
 	if upload.ReceivedSHA256 == nil {
-		err := f.gather(ctx, upload)
-		if errors.Is(err, errReceived) { // by another request meanwhile
-			upload, err = f.Store.Reader(viewer).Upload(ctx, in.UploadID)
-		}
-		if err != nil {
-			return model.File{}, fault.Blame(err, "uploadId")
+		if err := f.gather(ctx, upload); err != nil {
+			// Another request may have been first, and have removed what this one was reading.
+			if upload, _ = f.Store.Reader(viewer).Upload(ctx, in.UploadID); upload == nil || upload.ReceivedSHA256 == nil {
+				return model.File{}, fault.Blame(err, "uploadId")
+			}
 		}
 	}
 	return model.File{
@@ -146,7 +153,7 @@ func (f *Files) Completed(ctx context.Context, viewer model.Viewer, in model.Com
 
 // gather receives what is in parts, or in the store.
 func (f *Files) gather(ctx context.Context, upload *model.PendingUpload) error {
-	if len(upload.Parts) > 0 {
+	if len(upload.Parts) > 0 || upload.SizeBytes == 0 { // of nothing no part comes
 		return f.Join(ctx, upload)
 	}
 	ref := blob.Ref{Container: upload.ContainerName, Name: upload.BlobName}

@@ -45,7 +45,7 @@ func (c Config) download(w http.ResponseWriter, r *http.Request) {
 	if strings.Count(r.Header.Get("Range"), ",") >= rangesMax {
 		r.Header.Del("Range") // RFC 9110 section 14.2: a server may ignore it
 	}
-	http.ServeContent(unhurriedAnswer{w, http.NewResponseController(w)}, r, "", download.ModTime(), download)
+	http.ServeContent(unhurriedAnswer{w, http.NewResponseController(w), downloadIdleMax}, r, "", download.ModTime(), download)
 }
 
 // etag is the hash of the bytes. Of rows of the old store it is not known.
@@ -110,10 +110,11 @@ func isDirection(r rune) bool {
 type unhurriedAnswer struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	idleMax time.Duration
 }
 
 func (a unhurriedAnswer) Write(p []byte) (int, error) {
-	_ = a.control.SetWriteDeadline(time.Now().Add(downloadIdleMax)) // without deadlines there is no hurry
+	_ = a.control.SetWriteDeadline(time.Now().Add(a.idleMax)) // without deadlines there is no hurry
 	return a.ResponseWriter.Write(p)
 }
 

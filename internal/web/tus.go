@@ -35,7 +35,8 @@ func (c Config) resumable() http.Handler {
 		panic(err) // the configuration is constant
 	}
 	methods := map[string]http.HandlerFunc{http.MethodHead: tus.HeadFile, http.MethodPatch: tus.PatchFile, http.MethodDelete: tus.DelFile}
-	return tus.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { methods[r.Method](w, r) }))
+	speak := tus.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { methods[r.Method](w, r) }))
+	return http.StripPrefix(files.PathUploads, speak) // the path is the id to tusd
 }
 
 // tusStore is the uploads as tusd sees them: their ids are the secret parts of their links.
@@ -77,6 +78,7 @@ func (u *tusUpload) GetInfo(context.Context) (handler.FileInfo, error) {
 // WriteChunk keeps what comes next of it, and says how much that was.
 func (u *tusUpload) WriteChunk(ctx context.Context, _ int64, src io.Reader) (int64, error) {
 	n, err := u.Files.Append(ctx, u.pending, src)
+	_, _ = src.Read(make([]byte, 1)) // there should be none: tusd refuses one that is too many, and sees it only so
 	return n, u.tusError(ctx, err)
 }
 
@@ -87,7 +89,7 @@ func (u *tusUpload) FinishUpload(ctx context.Context) error {
 
 // Terminate forgets it.
 func (u *tusUpload) Terminate(ctx context.Context) error {
-	return u.tusError(ctx, u.Files.Abandon(ctx, u.pending))
+	return u.tusError(ctx, u.Files.Abandon(ctx, u.pending.ID))
 }
 
 // GetReader is never asked for: documents are downloaded otherwise.
