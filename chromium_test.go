@@ -41,7 +41,8 @@ type tab struct {
 	ctx context.Context
 
 	mu      sync.Mutex
-	home    string              // requests may go there
+	home    string              // what it shows
+	within  []string            // what requests may begin with
 	strays  []string            // what was asked for elsewhere
 	wrongs  []string            // what the console says is wrong
 	headers []map[string]string // of the requests to the API, in lower case
@@ -53,10 +54,10 @@ var chromiumsOwn = regexp.MustCompile(`\.(google|googleapis|gvt1)\.com(:\d+)?$`)
 
 // openTab starts a Chromium that shows the page at home, and fails the test if anything is asked for elsewhere or the
 // console has an error. What is not on this machine goes to a proxy, which notes and refuses it: also what no event of
-// the page tells, as the requests of workers.
-func openTab(t *testing.T, home string) *tab {
+// the page tells, as the requests of workers. Elsewhere is what begins with none of within, or not with home where those are missing.
+func openTab(t *testing.T, home string, within ...string) *tab {
 	t.Helper()
-	p := newTab(t, home)
+	p := newTab(t, home, within...)
 	t.Cleanup(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -71,10 +72,13 @@ func openTab(t *testing.T, home string) *tab {
 	return p
 }
 
-func newTab(t *testing.T, home string) *tab {
+func newTab(t *testing.T, home string, within ...string) *tab {
 	t.Helper()
 	path := chromium(t)
-	p := &tab{home: home}
+	if len(within) == 0 {
+		within = []string{home}
+	}
+	p := &tab{home: home, within: within}
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !chromiumsOwn.MatchString(r.Host) {
 			p.stray(r.Host + r.URL.Path)
@@ -118,17 +122,17 @@ func (p *tab) listen(event any) {
 		}
 	case *log.EventEntryAdded:
 		// GraphQL's errors come with their HTTP status, which Chromium notes as an error.
-		if e.Entry.Level == log.EntryLevelError && e.Entry.URL != p.home+"graphql" {
+		if e.Entry.Level == log.EntryLevelError && !p.isAPI(e.Entry.URL) {
 			p.wrong(e.Entry.Text + " " + e.Entry.URL)
 		}
 	}
 }
 
 func (p *tab) sent(request *network.Request) {
-	if scheme, _, _ := strings.Cut(request.URL, ":"); scheme != "data" && scheme != "about" && !strings.HasPrefix(request.URL, p.home) {
+	if scheme, _, _ := strings.Cut(request.URL, ":"); scheme != "data" && scheme != "about" && !p.isWithin(request.URL, "") {
 		p.stray(request.URL)
 	}
-	if request.URL != p.home+"graphql" {
+	if !p.isAPI(request.URL) {
 		return
 	}
 	headers := map[string]string{}
@@ -138,6 +142,15 @@ func (p *tab) sent(request *network.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.headers = append(p.headers, headers)
+}
+
+// isWithin tells whether an address begins with one of those that requests may go to, and this behind it.
+func (p *tab) isWithin(address, path string) bool {
+	return slices.ContainsFunc(p.within, func(beginning string) bool { return strings.HasPrefix(address, beginning+path) })
+}
+
+func (p *tab) isAPI(address string) bool {
+	return p.isWithin(address, "graphql") && strings.HasSuffix(address, "/graphql")
 }
 
 func (p *tab) stray(address string) {
