@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// slowly connects to a server that answers with many bytes, each write having this much time, and asks for them. What the server's
-// answer ended with comes by the channel.
-func slowly(t *testing.T, idleMax time.Duration) (net.Conn, <-chan error) {
+// slowly connects to a server that gives other answers the first of the times, and each write of many bytes the second, and asks for
+// them. What the server's answer ended with comes by the channel.
+func slowly(t *testing.T, writeTimeout, idleMax time.Duration) (net.Conn, <-chan error) {
 	t.Helper()
 	ended := make(chan error, 1)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -20,7 +20,7 @@ func slowly(t *testing.T, idleMax time.Duration) (net.Conn, <-chan error) {
 		_, err := io.CopyN(answer, zeros{}, 64<<20)
 		ended <- err
 	}))
-	server.Config.WriteTimeout = 300 * time.Millisecond
+	server.Config.WriteTimeout = writeTimeout
 	server.Start()
 	t.Cleanup(server.Close)
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -45,7 +45,7 @@ func (zeros) Read(p []byte) (int, error) {
 // Whoever takes a download slowly is served for longer than the server waits for others.
 func TestDownloadSlowly(t *testing.T) {
 	t.Parallel()
-	conn, ended := slowly(t, time.Minute)
+	conn, ended := slowly(t, 300*time.Millisecond, time.Minute)
 	began := time.Now()
 	for time.Since(began) < 1200*time.Millisecond {
 		if _, err := io.CopyN(io.Discard, conn, 16<<10); err != nil {
@@ -69,7 +69,7 @@ func TestDownloadSlowly(t *testing.T) {
 // Whoever takes none of it any more is cut off.
 func TestDownloadStopped(t *testing.T) {
 	t.Parallel()
-	_, ended := slowly(t, 300*time.Millisecond)
+	_, ended := slowly(t, 0, 300*time.Millisecond)
 	select {
 	case err := <-ended:
 		if err == nil {
