@@ -11,7 +11,7 @@ test:
 		echo "SKIPPED: there is no Chromium, so nobody looked at the playground. On Debian: apt-get install chromium"
 	@PATH="$$PATH:/usr/sbin"; command -v pgbouncer >/dev/null || \
 		echo "SKIPPED: there is no PgBouncer, so nothing went through a pooler. On Debian: apt-get install pgbouncer"
-	@command -v npm >/dev/null || echo "SKIPPED: there is no npm, so nobody tried the adapter of Auth.js. Install Node.js 20 or later"
+	@command -v npm >/dev/null || echo "SKIPPED: there is no npm, so nobody tried the adapter of Auth.js, uploads from a page, and Azure. Install Node.js 20 or later"
 	@command -v curl >/dev/null && command -v jq >/dev/null || \
 		echo "SKIPPED: curl or jq is missing, so docs/integrating.md was not tried. On Debian: apt-get install curl jq"
 

@@ -18,7 +18,6 @@ import (
 
 	"github.com/gabriel-vasile/mimetype"
 	"github.com/google/uuid"
-	"golang.org/x/sync/semaphore"
 
 	"dossier/internal/blob"
 	"dossier/internal/fault"
@@ -45,15 +44,12 @@ type Config struct {
 // Files are the bytes of documents.
 type Files struct {
 	Config
-	receiving *semaphore.Weighted
+	receiving turns
 }
-
-// receivingMax bounds how many files are taken in at a time: each may hold some 10 MiB on its way to a remote store.
-const receivingMax = 100
 
 // New gives the files of a store.
 func New(c Config) *Files {
-	return &Files{Config: c, receiving: semaphore.NewWeighted(receivingMax)}
+	return &Files{Config: c}
 }
 
 // sniffBytes is how much of a file its type is read from: the directory of most Office files is in it.
@@ -73,9 +69,6 @@ func (f *Files) newBlob(ctx context.Context) (model.File, error) {
 	return model.File{ContainerName: f.Blobs.Container(), BlobName: prefix + uuid.Must(uuid.NewV7()).String()}, err
 }
 
-var errBusy = &fault.Error{Code: fault.Unavailable, Message: "Too many files are on their way at the moment; try again.", Retryable: true,
-	RetryAfter: 5 * time.Second}
-
 // Receive keeps a file that comes with a request. What is wrong with the file is its Fault; the reader is then read no further. Whoever
 // receives it discards it if nothing becomes of it.
 func (f *Files) Receive(ctx context.Context, viewer model.Viewer, name string, r io.Reader) (*model.ReceivedFile, error) {
@@ -84,7 +77,7 @@ func (f *Files) Receive(ctx context.Context, viewer model.Viewer, name string, r
 	if err != nil {
 		return nil, err
 	}
-	received.File, err = f.keep(ctx, received.Name, r, min(room, f.Limits.FileBytes))
+	received.File, err = f.keep(ctx, viewer.UserID, received.Name, r, min(room, f.Limits.FileBytes))
 	switch {
 	case errors.Is(err, errTooLarge) && room < f.Limits.FileBytes:
 		received.Fault = fault.New(fault.Conflict, "The company has no room for it: %d bytes are left.", room)
@@ -131,11 +124,14 @@ func (f *Files) room(ctx context.Context, viewer model.Viewer) (int64, error) {
 }
 
 // keep writes a new blob and says what it is. A type that is not taken is BAD_USER_INPUT.
-func (f *Files) keep(ctx context.Context, name string, r io.Reader, bytesMax int64) (model.File, error) {
-	if !f.receiving.TryAcquire(1) {
-		return model.File{}, errBusy
+func (f *Files) keep(
+	ctx context.Context, user model.UserID, name string, r io.Reader, bytesMax int64,
+) (model.File, error) {
+	giveBack, err := f.receiving.take(user)
+	if err != nil {
+		return model.File{}, err
 	}
-	defer f.receiving.Release(1)
+	defer giveBack()
 	source := &measured{r: r, hash: sha256.New(), left: bytesMax}
 	head := make([]byte, sniffBytes)
 	n, err := io.ReadFull(source, head)

@@ -28,10 +28,11 @@ var (
 
 // Append keeps what is read of r as the next parts of an upload, and says how much was kept, with an error too.
 func (f *Files) Append(ctx context.Context, upload *model.PendingUpload, r io.Reader) (int64, error) {
-	if !f.receiving.TryAcquire(1) {
-		return 0, errBusy
+	giveBack, err := f.receiving.take(upload.UserID)
+	if err != nil {
+		return 0, err
 	}
-	defer f.receiving.Release(1)
+	defer giveBack()
 	before := upload.ReceivedBytes
 	for more := true; more; {
 		part := bufio.NewReaderSize(io.LimitReader(r, min(partBytesMax, upload.SizeBytes-upload.ReceivedBytes)), sniffBytes)

@@ -79,7 +79,7 @@ func (f *Files) ReceiveAll(ctx context.Context, upload *model.PendingUpload, r i
 		return errReceived
 	}
 	before := *upload
-	file, err := f.keep(ctx, "", r, upload.SizeBytes)
+	file, err := f.keep(ctx, upload.UserID, "", r, upload.SizeBytes)
 	if errors.Is(err, errTooLarge) {
 		return fault.New(fault.BadUserInput, "The file is larger than the %d bytes that were told.", upload.SizeBytes)
 	}

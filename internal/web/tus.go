@@ -36,8 +36,14 @@ func (c Config) resumable() http.Handler {
 	}
 	methods := map[string]http.HandlerFunc{http.MethodHead: tus.HeadFile, http.MethodPatch: tus.PatchFile, http.MethodDelete: tus.DelFile}
 	speak := tus.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { methods[r.Method](w, r) }))
-	return http.StripPrefix(files.PathUploads, speak) // the path is the id to tusd
+	withControl := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		speak.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), controlKey{}, http.NewResponseController(w))))
+	})
+	return http.StripPrefix(files.PathUploads, withControl) // the path is the id to tusd
 }
+
+// controlKey is of the connection's deadlines in the context of a request.
+type controlKey struct{}
 
 // tusStore is the uploads as tusd sees them: their ids are the secret parts of their links.
 type tusStore struct{ Config }
@@ -82,8 +88,11 @@ func (u *tusUpload) WriteChunk(ctx context.Context, _ int64, src io.Reader) (int
 	return n, u.tusError(ctx, err)
 }
 
-// FinishUpload joins its parts.
+// FinishUpload joins its parts. The client may wait for the answer as long as that takes.
 func (u *tusUpload) FinishUpload(ctx context.Context) error {
+	if control, ok := ctx.Value(controlKey{}).(*http.ResponseController); ok {
+		_ = control.SetWriteDeadline(time.Now().Add(joinTimeMax + downloadIdleMax))
+	}
 	return u.tusError(ctx, u.Files.Join(ctx, u.pending))
 }
 

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"dossier/internal/pgtest"
+	"dossier/internal/seed"
+)
+
+// What the store and the database do not agree upon is told, and the exit code says whether anything is lost.
+func TestBlobsCheck(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + freeAddress(t), "BLOB_URL=" + newBlobURL()}
+	p := launch(t, command(nil, settings...))
+	p.waitReady(t)
+	u := &uploader{url: p.url, token: p.signIn(t, seed.SignIns[1].Email), kept: map[string]string{}}
+	u.withRequest(t.Context(), []byte("to be lost"), "")
+	p.stop(t)
+	var id string
+	for id = range u.kept {
+	}
+	stored := storedFiles(t, settings)
+	if len(stored) != 1 || id == "" {
+		t.Fatalf("there are %v", stored)
+	}
+	run(t, []string{"blobs", "check"}, settings...).wantOutput(t, "1 blobs: 0 without a row", "0 documents without their bytes")
+
+	orphan := stored[0] + "-orphan"
+	if err := os.Rename(stored[0], orphan); err != nil {
+		t.Fatal(err)
+	}
+	for _, arguments := range [][]string{{"--min-age=0s", "--dry-run"}, nil, {"--min-age=0s"}} {
+		r := run(t, append([]string{"blobs", "check"}, arguments...), settings...)
+		if r.code != 1 || !strings.Contains(r.stdout, "missing  "+id) || !strings.Contains(r.stderr, "documents have lost their bytes") {
+			t.Errorf("%v: exit code %d\n%s%s", arguments, r.code, r.stdout, r.stderr)
+		}
+		_, err := os.Stat(orphan)
+		if removes := len(arguments) == 1; removes != os.IsNotExist(err) || removes != strings.Contains(r.stdout, "1 without a row removed (10 bytes)") {
+			t.Errorf("%v: the orphan: %v\n%s", arguments, err, r.stdout)
+		}
+	}
+}
