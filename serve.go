@@ -104,6 +104,7 @@ func newServer(
 			Traceable: c.IsDevelopment(),
 		})),
 		Files:          documents,
+		WhenPrepared:   db.whenPrepared,
 		Authenticate:   credentials.Viewer,
 		AuthTimeout:    c.RequestTimeout,
 		Readiness:      leave.readiness(db.readiness),

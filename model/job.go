@@ -1,6 +1,6 @@
 package model
 
-// BlobRef names a blob of the store.
+// BlobRef names a blob of the store. Without a container it is in that of new ones.
 type BlobRef struct {
 	Container string `json:"container"`
 	Name      string `json:"name"`

@@ -198,8 +198,12 @@ const blobsPerJob = 100
 func removalOf(documents ...*model.Document) []Job {
 	var blobs []model.BlobRef
 	for _, document := range documents {
-		if document.BlobName != nil && document.ContainerName != nil {
-			blobs = append(blobs, model.BlobRef{Container: *document.ContainerName, Name: *document.BlobName})
+		if document.BlobName != nil {
+			ref := model.BlobRef{Name: *document.BlobName}
+			if document.ContainerName != nil {
+				ref.Container = *document.ContainerName
+			}
+			blobs = append(blobs, ref)
 		}
 	}
 	var jobs []Job

@@ -61,7 +61,7 @@ func (v *CreateDocumentInput) GetSizeBytes() int64 { return v.SizeBytes }
 
 // CreateDocumentResponse is returned by CreateDocument on success.
 type CreateDocumentResponse struct {
-	// Creates a document in the status UPLOADING.
+	// Creates a document without bytes, in the status UPLOADING. With bytes there are `uploadDocument` and `createUpload`.
 	CreateDocument CreateDocumentCreateDocumentCreateDocumentPayload `json:"createDocument"`
 }
 
@@ -172,7 +172,7 @@ func (v *DocumentResponse) GetDocument() *DocumentFields { return v.Document }
 type DocumentStatus string
 
 const (
-	// Its bytes are on their way.
+	// It has no bytes yet.
 	DocumentStatusUploading DocumentStatus = "UPLOADING"
 	// It waits to be processed.
 	DocumentStatusPending DocumentStatus = "PENDING"

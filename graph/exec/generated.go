@@ -4857,9 +4857,9 @@ type Mutation {
   """
   deleteProject("Which project, and what becomes of its documents." input: DeleteProjectInput!): DeleteProjectPayload! @access(role: MEMBER, scope: "projects:write")
 
-  "Creates a document in the status UPLOADING."
+  "Creates a document without bytes, in the status UPLOADING. With bytes there are ` + "`" + `uploadDocument` + "`" + ` and ` + "`" + `createUpload` + "`" + `."
   createDocument("The new document." input: CreateDocumentInput!): CreateDocumentPayload! @access(role: MEMBER, scope: "documents:write")
-  "Creates up to 1,000 documents in the status UPLOADING: all of them, or none."
+  "Creates up to 1,000 documents without bytes, in the status UPLOADING: all of them, or none."
   createDocuments("The new documents." input: CreateDocumentsInput!): CreateDocumentsPayload! @access(role: MEMBER, scope: "documents:write")
   """
   Creates a document of a file that comes with the request, in the status PENDING. Its ` + "`" + `contentType` + "`" + ` is what the content shows.
@@ -4875,8 +4875,8 @@ type Mutation {
   createUpload("The file that is to be sent." input: CreateUploadInput!): CreateUploadPayload! @access(role: MEMBER, scope: "documents:write")
   """
   Creates a document of a file that was sent to an ` + "`" + `UploadTarget` + "`" + `, in the status PENDING. What did not arrive whole is BAD_USER_INPUT
-  at ` + "`" + `uploadId` + "`" + `, and so is a file of another hash than ` + "`" + `createUpload` + "`" + ` was told, or of a type that is not taken. It may take longer
-  than other mutations: a file that went straight to the store is read once.
+  at ` + "`" + `uploadId` + "`" + `, and so is a file of another hash than ` + "`" + `createUpload` + "`" + ` was told, or of a type that is not taken: it may be sent again by
+  ` + "`" + `url` + "`" + `, and what came in parts is gone with its upload. It may take minutes, as a file that went straight to the store is read once.
   """
   completeUpload("Which upload, and what it becomes." input: CompleteUploadInput!): CompleteUploadPayload! @access(role: MEMBER, scope: "documents:write")
   "Renames a document or moves it to another project: an owner the own one, a MANAGER any of the company."
@@ -5054,7 +5054,7 @@ type Company implements Node {
 
 "How much a company keeps, and may keep."
 type Storage {
-  "The bytes of its documents."
+  "The bytes of its documents. What is on its way by ` + "`" + `createUpload` + "`" + ` counts for the limit, too."
   used: BigInt!
   "How many bytes it may keep; null for no limit."
   limit: BigInt
@@ -6429,7 +6429,7 @@ type Document implements Node {
   contentType: String!
   "The size in bytes."
   sizeBytes: BigInt!
-  "The SHA-256 hash of its bytes; null where none were uploaded."
+  "The SHA-256 hash of its bytes; null where none were uploaded here."
   sha256: Digest
   """
   Where to get its bytes, by GET without any further credential, for five minutes: give it to nobody, and ask for it anew each time.
@@ -6475,7 +6475,7 @@ How far a document's processing has come: UPLOADING → PENDING → EXTRACTING �
 Each of these but READY may become FAILED or CANCELED; READY, FAILED and CANCELED may become PENDING, to be processed again.
 """
 enum DocumentStatus {
-  "Its bytes are on their way."
+  "It has no bytes yet."
   UPLOADING
   "It waits to be processed."
   PENDING

@@ -71,6 +71,7 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
+// Read reads on from where the reader is.
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.closed {
 		return 0, fs.ErrClosed

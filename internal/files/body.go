@@ -39,6 +39,7 @@ var (
 	errTooSlow = errors.New("the body took too long")
 )
 
+// Read gives the connection time to bring something.
 func (b *Body) Read(p []byte) (int, error) {
 	now := time.Now()
 	if now.After(b.until) {

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -179,7 +180,7 @@ func (f *Files) Remove(ctx context.Context, refs ...model.BlobRef) error {
 		if used[ref.Name] {
 			continue
 		}
-		if err := f.Blobs.Delete(ctx, blob.Ref(ref)); err != nil {
+		if err := f.Blobs.Delete(ctx, blob.Ref{Container: cmp.Or(ref.Container, f.Blobs.Container()), Name: ref.Name}); err != nil {
 			return err
 		}
 	}

@@ -120,7 +120,8 @@ func (r *Runner) newClient(c Config) (err error) {
 		FetchCooldown: fetchCooldown, FetchPollInterval: fetchEvery,
 		JobTimeout: TimeoutDefault, RescueStuckJobsAfter: longest + rescueMargin,
 		SoftStopTimeout: r.grace,
-		// An older instance that runs beside a newer one leaves it what it does not know.
+		// An older instance that runs beside a newer one leaves it what it does not know; but one that leads discards such jobs
+		// whose process has died.
 		FetchOnlyKnownKinds: true,
 		Logger:              slog.New(&quietHandler{Handler: c.Logger.Handler(), shared: &heard{runner: r}}),
 	})
@@ -161,7 +162,10 @@ func (r *Runner) start(ctx context.Context) error {
 		if err == nil {
 			err = r.client.Start(ctx)
 		}
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
 		if !told {

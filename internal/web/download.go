@@ -121,9 +121,6 @@ func (a unhurriedAnswer) Write(p []byte) (int, error) {
 // refuseFile answers a request for or with a file that is not served.
 func (c Config) refuseFile(w http.ResponseWriter, r *http.Request, err error) {
 	f := c.publicFault(r.Context(), err)
-	if f.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
-	}
 	refuse(w, r, statusOfFault(f.Code), f)
 }
 

@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"dossier/internal/fault"
@@ -61,8 +62,16 @@ func isFormType(contentType string) bool {
 // refuse answers, as GraphQL does, a request that does not get there.
 func refuse(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
 	telemetry.RequestFrom(r.Context()).SetCode(string(f.Code))
+	extensions := map[string]any{"code": f.Code}
+	if f.Retryable {
+		extensions["retryable"] = true
+	}
+	if f.RetryAfter > 0 {
+		extensions["retryAfter"] = int(f.RetryAfter.Seconds())
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
+	}
 	answer, _ := json.Marshal(map[string]any{"errors": []any{map[string]any{ // texts can be encoded
-		"message": f.Message, "extensions": map[string]any{"code": f.Code},
+		"message": f.Message, "extensions": extensions,
 	}}})
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")

@@ -26,6 +26,7 @@ import (
 type Config struct {
 	GraphQL        http.Handler
 	Files          *files.Files
+	WhenPrepared   func(http.Handler) http.Handler // answers requests for files in place of the next, while there is no database; nil for never
 	Authenticate   func(ctx context.Context, token string) (model.Viewer, error)
 	AuthTimeout    time.Duration                   // of Authenticate, and no more than the whole request's
 	Readiness      func(ctx context.Context) error // nil when requests can be served
@@ -66,8 +67,13 @@ func NewRouter(c Config) http.Handler {
 		}))
 	}
 	r.With(compressed, client, c.cookies, credentials(c.Authenticate, c.AuthTimeout), ofViewer).Handle(pathGraphQL, c.GraphQL)
-	r.Get(files.PathDownloads+"{token}", c.download)
-	r.Route(strings.TrimSuffix(files.PathUploads, "/"), c.uploads)
+	r.Group(func(r chi.Router) {
+		if c.WhenPrepared != nil {
+			r.Use(c.WhenPrepared)
+		}
+		r.Get(files.PathDownloads+"{token}", c.download)
+		r.Route(strings.TrimSuffix(files.PathUploads, "/"), c.uploads)
+	})
 	r.Get(pathHealth, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	r.Get(pathReadiness, readiness(c.Readiness))
 	c.explore(r)
@@ -179,7 +185,7 @@ var corsMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http
 var corsRequestHeaders = []string{
 	"Authorization", "Content-Type", "Accept", "X-Request-Id", "Traceparent", "Tracestate", "Baggage",
 	"GraphQL-Require-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name", "Apollographql-Client-Name", "Apollographql-Client-Version",
-	"Range", "If-Range", "If-None-Match", "Tus-Resumable", "Upload-Offset", "Upload-Length", "X-Http-Method-Override",
+	"Range", "If-Range", "If-None-Match", "Tus-Resumable", "Upload-Offset", "Upload-Length",
 }
 
 // corsAnswerHeaders are what a page may read of an answer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -112,5 +113,9 @@ func (c Config) tusError(ctx context.Context, err error) error {
 		return nil
 	}
 	f := c.publicFault(ctx, err)
-	return handler.NewError(string(f.Code), f.Message, statusOfFault(f.Code))
+	told := handler.NewError(string(f.Code), f.Message, statusOfFault(f.Code))
+	if f.RetryAfter > 0 {
+		told.HTTPResponse.Header["Retry-After"] = strconv.Itoa(int(f.RetryAfter.Seconds()))
+	}
+	return told
 }
