@@ -6,7 +6,7 @@ check: lint generated test bench-test bench-smoke
 
 # The README's test command, with the race detector.
 test:
-	go test -race -timeout 20m ./...
+	go test -race -timeout 40m ./...
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
 		echo "SKIPPED: there is no Chromium, so nobody looked at the playground. On Debian: apt-get install chromium"
 	@PATH="$$PATH:/usr/sbin"; command -v pgbouncer >/dev/null || \

@@ -28,17 +28,19 @@ func TestBlobsCheck(t *testing.T) {
 	}
 	run(t, []string{"blobs", "check"}, settings...).wantOutput(t, "1 blobs: 0 without a row", "0 documents without their bytes")
 
+	run(t, []string{"blobs", "check", "--min-age=0s"}, settings...).wantSentence(t, "--stopped")
+
 	orphan := stored[0] + "-orphan"
 	if err := os.Rename(stored[0], orphan); err != nil {
 		t.Fatal(err)
 	}
-	for _, arguments := range [][]string{{"--min-age=0s", "--dry-run"}, nil, {"--min-age=0s"}} {
+	for _, arguments := range [][]string{{"--min-age=0s", "--dry-run"}, nil, {"--min-age=0s", "--stopped"}} {
 		r := run(t, append([]string{"blobs", "check"}, arguments...), settings...)
 		if r.code != 1 || !strings.Contains(r.stdout, "missing  "+id) || !strings.Contains(r.stderr, "documents have lost their bytes") {
 			t.Errorf("%v: exit code %d\n%s%s", arguments, r.code, r.stdout, r.stderr)
 		}
 		_, err := os.Stat(orphan)
-		if removes := len(arguments) == 1; removes != os.IsNotExist(err) || removes != strings.Contains(r.stdout, "1 without a row removed (10 bytes)") {
+		if removes := len(arguments) == 2 && arguments[1] == "--stopped"; removes != os.IsNotExist(err) || removes != strings.Contains(r.stdout, "1 without a row removed (10 bytes)") {
 			t.Errorf("%v: the orphan: %v\n%s", arguments, err, r.stdout)
 		}
 	}

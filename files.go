@@ -119,7 +119,7 @@ func sweep(ctx context.Context, f *files.Files, logger *slog.Logger) error {
 		}
 		logger.ErrorContext(ctx, "documents have lost their bytes", "documents", len(swept.Missing), "such_as", ids)
 	}
-	if err == nil && len(swept.Orphans)+int(swept.Uploads) > 0 {
+	if err == nil && len(swept.Orphans)+swept.Uploads > 0 {
 		logger.InfoContext(ctx, "blobs without a row were removed", "blobs", len(swept.Orphans), "bytes", swept.OrphansBytes,
 			"expired_uploads", swept.Uploads, "of", swept.Blobs)
 	}
@@ -131,14 +131,21 @@ type blobsCommand struct {
 }
 
 type blobsCheck struct {
-	DryRun bool          `help:"Remove nothing."`
-	MinAge time.Duration `help:"Leave what is younger: a request may be about to make a document of it." default:"6h"`
+	DryRun  bool          `help:"Remove nothing."`
+	MinAge  time.Duration `help:"Leave what is younger: a request may be about to make a document of it." default:"6h"`
+	Stopped bool          `help:"No server takes files at present: needed to remove what is younger than 6h."`
 }
 
-var errMissing = errors.New("documents have lost their bytes")
+var (
+	errMissing = errors.New("documents have lost their bytes")
+	errYoung   = fmt.Errorf("what is younger than %s may be about to become a document: give --stopped if no server runs", files.SweepAge)
+)
 
 // Run compares and removes. Documents whose bytes are not there make it fail.
 func (b blobsCheck) Run(ctx context.Context) error {
+	if b.MinAge < files.SweepAge && !b.DryRun && !b.Stopped {
+		return errYoung
+	}
 	return withDatabase(ctx, func(c config.Config, db *database) error {
 		if err := db.prepareSchema(ctx, c); err != nil {
 			return err

@@ -217,7 +217,7 @@ func TestKilledUploads(t *testing.T) {
 	if _, err := db.Pool.Exec("UPDATE uploads SET expires_at = now()"); err != nil {
 		t.Fatal(err)
 	}
-	run(t, []string{"blobs", "check", "--min-age=0s"}, settings...).wantOutput(t, " 0 documents without their bytes")
+	run(t, []string{"blobs", "check", "--min-age=0s", "--stopped"}, settings...).wantOutput(t, " 0 documents without their bytes")
 	run(t, []string{"blobs", "check", "--min-age=0s", "--dry-run"}, settings...).wantOutput(t, " 0 without a row", " 0 documents without their bytes")
 	var rows int
 	if err := db.Pool.QueryRow("SELECT count(*) FROM documents WHERE blob_name IS NOT NULL").Scan(&rows); err != nil {

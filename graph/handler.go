@@ -134,21 +134,21 @@ func unhurried(ctx context.Context, next graphql.ResponseHandler) *graphql.Respo
 	return response
 }
 
-// slowFields are root fields that may take longer than others.
+// slowFields are root fields that may take longer than others, where they are the only one of an operation.
 var slowFields = map[string]time.Duration{
 	"completeUpload": 5 * time.Minute, // what went straight to the store is read once: 5 GiB at 20 MB a second
 }
 
-// slowness is how long the operation may take beyond what others may, 0 for most.
+// slowness is how long the operation may take where others may not, 0 for most: a slow field has the operation for itself.
 func slowness(operation *ast.OperationDefinition) time.Duration {
-	var longest time.Duration
-	_ = eachSelection(operation.SelectionSet, func(_ ast.DirectiveList, field *ast.Field) error {
-		if field != nil {
-			longest = max(longest, slowFields[field.Name])
-		}
-		return nil
-	})
-	return longest
+	if len(operation.SelectionSet) != 1 {
+		return 0
+	}
+	field, ok := operation.SelectionSet[0].(*ast.Field)
+	if !ok {
+		return 0
+	}
+	return slowFields[field.Name]
 }
 
 // bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the

@@ -33,6 +33,7 @@ type upload struct {
 	files    *files.Files
 	form     *multipart.Reader
 	expected map[string]model.Upload // by the names of their parts
+	incoming *files.Incoming         // nil until the first one may come
 }
 
 func isMultipart(r *http.Request) bool {
@@ -116,6 +117,8 @@ func statusOfBody(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case fault.Is(err, fault.Unavailable):
 		return http.StatusServiceUnavailable
+	case fault.Is(err, fault.RateLimited):
+		return http.StatusTooManyRequests
 	}
 	return http.StatusBadRequest
 }
@@ -179,7 +182,11 @@ func (u *upload) receive(ctx context.Context, operation *graphql.OperationContex
 	if taken := filesIn(operation.Variables); taken != len(u.expected) {
 		return badRequest("A path of the part map leads to a variable that the operation has not.")
 	}
-	viewer := model.ViewerFrom(ctx)
+	var err error
+	if u.incoming, err = u.files.Begin(model.ViewerFrom(ctx)); err != nil {
+		u.incoming = nil
+		return err
+	}
 	arrived := map[string]bool{}
 	for {
 		part, err := u.form.NextRawPart()
@@ -195,7 +202,7 @@ func (u *upload) receive(ctx context.Context, operation *graphql.OperationContex
 		}
 		arrived[part.FormName()] = true
 		body := &partReader{r: part}
-		received, err := u.files.Receive(ctx, viewer, part.FileName(), body)
+		received, err := u.incoming.Receive(ctx, part.FileName(), body)
 		if body.failed != nil {
 			return bodyFault(body.failed)
 		}
@@ -242,12 +249,14 @@ func filesIn(values any) int {
 	return count
 }
 
-// discard removes what nothing became of.
-func (u *upload) discard(ctx context.Context) {
-	if u == nil {
+// settle removes what nothing became of.
+func (u *upload) settle(ctx context.Context) {
+	if u == nil || u.incoming == nil {
 		return
 	}
+	var received []*model.ReceivedFile
 	for _, file := range u.expected {
-		u.files.Discard(ctx, file.ReceivedFile)
+		received = append(received, file.ReceivedFile)
 	}
+	u.incoming.Settle(ctx, received...)
 }

@@ -55,7 +55,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		defer files.NewBody(w, r).Linger()
 	}
 	params, brought, status, err := t.read(w, r)
-	defer brought.discard(r.Context())
+	defer brought.settle(r.Context())
 	if err != nil {
 		t.write(w, r, status, exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(err)}))
 		return
@@ -97,7 +97,9 @@ func (t transport) execute(
 		return exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), errs), status
 	}
 	if slow := slowness(operation.Operation); slow > 0 { // the connection has as long, and then some to be answered
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slow + answerTime))
+		until, control := time.Now().Add(slow+answerTime), http.NewResponseController(w)
+		_ = control.SetReadDeadline(until) // net/http watches for the client to leave, and takes its deadline for that
+		_ = control.SetWriteDeadline(until)
 	}
 	responses, ctx := exec.DispatchOperation(r.Context(), operation)
 	response := responses(ctx)

@@ -100,6 +100,8 @@ func (in UploadDocumentInput) Validate() error {
 	switch {
 	case in.File.Fault != nil:
 		c.faults = append(c.faults, in.File.Fault.At("file"))
+	case in.File.Kept:
+		c.faults = append(c.faults, fault.New(fault.Conflict, "The file is another document's already: send it once more.").At("file"))
 	case in.Name == nil && in.File.Name == "":
 		c.fail("name", "is required: the file has none.")
 	}

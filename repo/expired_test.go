@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"dossier/model"
 	"dossier/repo"
 )
 
@@ -89,13 +90,13 @@ func TestDeleteExpiredUploads(t *testing.T) {
 		must[sql.Result](t)(w.Pool.Exec(`INSERT INTO uploads (id, user_id, expires_at, size_bytes, container_name, blob_name)
 			VALUES (gen_random_uuid(), $1, now() + $2::interval, 1, 'container', $3)`, uuidOf(w.member.ID), over, over))
 	}
-	var deleted int32
+	var deleted []*model.PendingUpload
 	err := w.Store.SystemTx(t.Context(), func(ctx context.Context, tx *repo.Tx) (err error) {
 		deleted, err = tx.DeleteExpiredUploads(ctx)
 		return err
 	})
-	if err != nil || deleted != 1 {
-		t.Errorf("%d went, %v", deleted, err)
+	if err != nil || len(deleted) != 1 || deleted[0].BlobName != "-1 minute" {
+		t.Errorf("%v went, %v", deleted, err)
 	}
 	if left := must[rowsOf](t)(query(w.DB, "SELECT blob_name FROM uploads")); !slices.Equal(left, rowsOf{"1 minute"}) {
 		t.Errorf("left %q", left)

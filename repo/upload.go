@@ -175,18 +175,22 @@ func (tx *Tx) ReceiveUpload(ctx context.Context, id model.UploadID, file model.F
 	return changed == 1, wrap(err, "receive upload", id)
 }
 
-// DeleteUpload forgets an upload, and gives what it was.
-func (tx *Tx) DeleteUpload(ctx context.Context, id model.UploadID) (*model.PendingUpload, error) {
+// DeleteUpload forgets an upload of which not all has come yet, or any, and gives what it was.
+func (tx *Tx) DeleteUpload(ctx context.Context, id model.UploadID, whole bool) (*model.PendingUpload, error) {
 	var gone []*model.PendingUpload
-	err := tx.db.NewDelete().Model((*model.PendingUpload)(nil)).Where("id = ?", id).Returning("*").Scan(ctx, &gone)
+	err := tx.db.NewDelete().Model((*model.PendingUpload)(nil)).Where("id = ? AND (received_sha256 IS NULL OR ?)", id, whole).
+		Returning("*").Scan(ctx, &gone)
 	return only(gone, wrap(err, "delete upload", id), "upload")
 }
 
-// DeleteExpiredUploads forgets the uploads whose time is over, and says how many there were.
-func (tx *Tx) DeleteExpiredUploads(ctx context.Context) (int32, error) {
-	gone, err := count(tx.db.NewDelete().Model((*model.PendingUpload)(nil)).Where("expires_at <= now()").Exec(ctx))
+// DeleteExpiredUploads forgets the uploads whose time is over, up to 1,000, and gives what they were.
+func (tx *Tx) DeleteExpiredUploads(ctx context.Context) ([]*model.PendingUpload, error) {
+	var gone []*model.PendingUpload
+	over := tx.db.NewSelect().Model((*model.PendingUpload)(nil)).Column("id").Where("expires_at <= now()").
+		OrderExpr("expires_at").Limit(ExpiredMax).For("UPDATE SKIP LOCKED")
+	err := tx.db.NewDelete().Model((*model.PendingUpload)(nil)).Where("id IN (?)", over).Returning("*").Scan(ctx, &gone)
 	if err != nil {
-		return 0, fmt.Errorf("delete expired uploads: %w", err)
+		return nil, fmt.Errorf("delete expired uploads: %w", err)
 	}
 	return gone, nil
 }

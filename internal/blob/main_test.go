@@ -199,7 +199,7 @@ func startAzurite(t *testing.T, program []string, folder string) string {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for dialer := (&net.Dialer{}); ; time.Sleep(20 * time.Millisecond) {
 		connection, err := dialer.DialContext(ctx, "tcp", address)

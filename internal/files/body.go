@@ -14,8 +14,10 @@ const (
 	// BodyIdleMax is how long it may bring nothing.
 	BodyIdleMax = 15 * time.Second
 	bodyTimeMax = time.Hour
+	// storeTimeMax is how long it may take to store the end of a file, and to answer, when all of it has come.
+	storeTimeMax = 5 * time.Minute
 	// lingerMax is how long what is left of a body is read that was answered before its end.
-	lingerMax = 3 * time.Second
+	lingerMax = 10 * time.Second
 )
 
 // Body is the body of a request that may take long, as long as it goes on: each read has time of its own. What cannot be read to its
@@ -45,13 +47,22 @@ func (b *Body) Read(p []byte) (int, error) {
 	if now.After(b.until) {
 		return 0, errCutOff.Because(errTooSlow)
 	}
-	_ = b.control.SetReadDeadline(now.Add(BodyIdleMax)) // a connection without deadlines has no hurry either
-	_ = b.control.SetWriteDeadline(now.Add(2 * BodyIdleMax))
+	b.extend(min(BodyIdleMax, b.until.Sub(now)))
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	if err == io.EOF {
+		// What has come is still to be stored. net/http watches for the client to leave meanwhile, and takes its deadline for that.
+		b.extend(storeTimeMax)
+	} else if err != nil {
 		err = errCutOff.Because(err)
 	}
 	return n, err
+}
+
+// extend gives the connection time from now. One without deadlines has no hurry either.
+func (b *Body) extend(d time.Duration) {
+	until := time.Now().Add(d)
+	_ = b.control.SetReadDeadline(until)
+	_ = b.control.SetWriteDeadline(until.Add(BodyIdleMax))
 }
 
 // Linger sends the answer and reads on for a moment: a client that is still sending when its connection is closed may lose the

@@ -26,6 +26,13 @@ func (f *Files) DownloadURL(viewer model.Viewer, document *model.Document) strin
 type Download struct {
 	*blob.Reader
 	Document *model.Document
+	giveBack func()
+}
+
+// Close ends it.
+func (d *Download) Close() error {
+	d.giveBack()
+	return d.Reader.Close()
 }
 
 // Open gives what a link leads to. A link that is not good is FORBIDDEN, and one to what its user may not see any more is NOT_FOUND.
@@ -34,15 +41,24 @@ func (f *Files) Open(ctx context.Context, token string) (*Download, error) {
 	if err != nil {
 		return nil, err
 	}
-	document, err := f.visible(ctx, claims)
+	userID, err := idOf[model.UserID](claims.User)
+	if err != nil {
+		return nil, err
+	}
+	document, err := f.visible(ctx, userID, claims)
+	if err != nil {
+		return nil, err
+	}
+	giveBack, err := f.sending.take(userID)
 	if err != nil {
 		return nil, err
 	}
 	reader, err := f.Blobs.Read(ctx, f.ref(document))
 	if err != nil {
+		giveBack()
 		return nil, err
 	}
-	return &Download{reader, document}, nil
+	return &Download{reader, document, giveBack}, nil
 }
 
 // ref is where the document's bytes are. Rows of the old store name its containers.
@@ -55,11 +71,7 @@ func (f *Files) ref(document *model.Document) blob.Ref {
 }
 
 // visible gives the document of a link, as its user sees it by now.
-func (f *Files) visible(ctx context.Context, claims link) (*model.Document, error) {
-	userID, err := idOf[model.UserID](claims.User)
-	if err != nil {
-		return nil, err
-	}
+func (f *Files) visible(ctx context.Context, userID model.UserID, claims link) (*model.Document, error) {
 	documentID, err := idOf[model.DocumentID](claims.Subject)
 	if err != nil {
 		return nil, err

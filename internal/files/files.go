@@ -11,6 +11,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/gabriel-vasile/mimetype"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"dossier/internal/blob"
 	"dossier/internal/fault"
@@ -44,12 +46,17 @@ type Config struct {
 // Files are the bytes of documents.
 type Files struct {
 	Config
-	receiving turns
+	receiving  turns
+	sending    turns
+	onTheirWay amounts // of bytes that requests have brought and nothing has become of yet
 }
 
 // New gives the files of a store.
 func New(c Config) *Files {
-	return &Files{Config: c}
+	return &Files{
+		Config:    c,
+		receiving: turns{max: receivingMax, perUserMax: receivingPerUserMax}, sending: turns{max: sendingMax, perUserMax: sendingPerUserMax},
+	}
 }
 
 // sniffBytes is how much of a file its type is read from: the directory of most Office files is in it.
@@ -69,20 +76,34 @@ func (f *Files) newBlob(ctx context.Context) (model.File, error) {
 	return model.File{ContainerName: f.Blobs.Container(), BlobName: prefix + uuid.Must(uuid.NewV7()).String()}, err
 }
 
-// Receive keeps a file that comes with a request. What is wrong with the file is its Fault; the reader is then read no further. Whoever
-// receives it discards it if nothing becomes of it.
-func (f *Files) Receive(ctx context.Context, viewer model.Viewer, name string, r io.Reader) (*model.ReceivedFile, error) {
-	received := &model.ReceivedFile{Name: model.FileName(name)}
-	room, err := f.room(ctx, viewer)
+// Incoming are the files of one request, which takes one turn for all of them.
+type Incoming struct {
+	files    *Files
+	viewer   model.Viewer
+	giveBack func()
+	bytes    int64 // of the company's room that they take until they are settled
+}
+
+// Begin takes a turn to send files. Whoever has one settles it.
+func (f *Files) Begin(viewer model.Viewer) (*Incoming, error) {
+	giveBack, err := f.receiving.take(viewer.UserID)
+	return &Incoming{files: f, viewer: viewer, giveBack: giveBack}, err
+}
+
+// Receive keeps a file that comes with a request. What is wrong with the file is its Fault; the reader is then read no further.
+func (in *Incoming) Receive(ctx context.Context, name string, r io.Reader) (*model.ReceivedFile, error) {
+	f, received := in.files, &model.ReceivedFile{Name: model.FileName(name)}
+	room, err := f.room(ctx, in.viewer)
 	if err != nil {
 		return nil, err
 	}
-	received.File, err = f.keep(ctx, viewer.UserID, received.Name, r, min(room, f.Limits.FileBytes))
+	spend := func(n int64) bool { return f.onTheirWay.add(in.viewer.CompanyID, n) <= room }
+	received.File, err = f.keep(ctx, received.Name, &measured{r: r, hash: sha256.New(), left: f.Limits.FileBytes, spend: spend, spent: &in.bytes})
 	switch {
-	case errors.Is(err, errTooLarge) && room < f.Limits.FileBytes:
-		received.Fault = fault.New(fault.Conflict, "The company has no room for it: %d bytes are left.", room)
+	case errors.Is(err, errNoRoom):
+		received.Fault = fault.New(fault.Conflict, "The company has no room for it: %d bytes are left, less what is on its way.", room)
 	case errors.Is(err, errTooLarge):
-		return nil, f.tooLarge(0)
+		return nil, fault.Exceeded("file_bytes", int(f.Limits.FileBytes), 0)
 	case fault.Is(err, fault.BadUserInput):
 		received.Fault = fault.All(err)[0]
 	case err != nil:
@@ -91,48 +112,49 @@ func (f *Files) Receive(ctx context.Context, viewer model.Viewer, name string, r
 	return received, nil
 }
 
-func (f *Files) tooLarge(size int64) *fault.Error {
-	return fault.Exceeded("file_bytes", int(f.Limits.FileBytes), int(size))
-}
-
-// Discard removes a file that nothing became of. What fails is left to Sweep.
-func (f *Files) Discard(ctx context.Context, files ...*model.ReceivedFile) {
+// Settle removes those of the files that nothing became of, and gives the turn back. What fails is left to Sweep.
+func (in *Incoming) Settle(ctx context.Context, files ...*model.ReceivedFile) {
 	for _, file := range files {
 		if !file.Kept && file.BlobName != "" {
-			f.forget(ctx, file.File)
+			in.files.forget(ctx, file.ContainerName, file.BlobName)
 		}
 	}
+	in.files.onTheirWay.add(in.viewer.CompanyID, -in.bytes)
+	in.giveBack()
 }
 
-// discardTimeout is how long removing a blob may take of which nobody knows, when the request that brought it may be over.
-const discardTimeout = 10 * time.Second
+// forgetTimeout is how long removing blobs may take of which nobody knows, when the request that brought them may be over.
+const (
+	forgetTimeout = 10 * time.Second
+	forgetAtOnce  = 8
+)
 
-func (f *Files) forget(ctx context.Context, file model.File) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+// forget removes blobs. What fails is left to Sweep.
+func (f *Files) forget(ctx context.Context, container string, names ...string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
 	defer cancel()
-	_ = f.Blobs.Delete(ctx, blob.Ref{Container: file.ContainerName, Name: file.BlobName})
+	var group errgroup.Group
+	group.SetLimit(forgetAtOnce)
+	for _, name := range names {
+		group.Go(func() error { return f.Blobs.Delete(ctx, blob.Ref{Container: container, Name: name}) })
+	}
+	_ = group.Wait()
 }
 
 // room is how many bytes the viewer's company may keep in addition. It is exact in the transaction that makes the document; here it
 // saves taking in what has no chance.
 func (f *Files) room(ctx context.Context, viewer model.Viewer) (int64, error) {
 	if f.Limits.CompanyBytes == 0 || viewer.CompanyID == nil {
-		return f.Limits.FileBytes, nil
+		return math.MaxInt64, nil
 	}
 	used, err := f.Store.System().StorageByCompany(ctx, []model.CompanyID{*viewer.CompanyID})
 	return max(0, f.Limits.CompanyBytes-used[*viewer.CompanyID]), err
 }
 
 // keep writes a new blob and says what it is. A type that is not taken is BAD_USER_INPUT.
-func (f *Files) keep(
-	ctx context.Context, user model.UserID, name string, r io.Reader, bytesMax int64,
-) (model.File, error) {
-	giveBack, err := f.receiving.take(user)
-	if err != nil {
-		return model.File{}, err
-	}
-	defer giveBack()
-	source := &measured{r: r, hash: sha256.New(), left: bytesMax}
+func (f *Files) keep(ctx context.Context, name string, source *measured) (model.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, bodyTimeMax+storeTimeMax) // a store may be silent, too
+	defer cancel()
 	head := make([]byte, sniffBytes)
 	n, err := io.ReadFull(source, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
@@ -180,19 +202,30 @@ func (f *Files) check(contentType string) error {
 	return fault.New(fault.BadUserInput, "is of the type %s by its content, which is not taken here.", media)
 }
 
-var errTooLarge = errors.New("the file is too large")
+var (
+	errTooLarge = errors.New("the file is too large")
+	errNoRoom   = errors.New("there is no room for the file")
+)
 
 // measured hashes what is read of r, and fails where that becomes too much.
 type measured struct {
-	r    io.Reader
-	hash hash.Hash
-	left int64
+	r     io.Reader
+	hash  hash.Hash
+	left  int64            // that the file may have
+	spend func(int64) bool // whether there is room for more, nil where it was reserved
+	spent *int64
 }
 
 func (m *measured) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	if m.left -= int64(n); m.left < 0 {
 		return 0, errTooLarge
+	}
+	if m.spend != nil {
+		*m.spent += int64(n)
+		if !m.spend(int64(n)) {
+			return 0, errNoRoom
+		}
 	}
 	m.hash.Write(p[:n])
 	return n, err

@@ -33,6 +33,8 @@ func (f *Files) Append(ctx context.Context, upload *model.PendingUpload, r io.Re
 		return 0, err
 	}
 	defer giveBack()
+	ctx, cancel := context.WithTimeout(ctx, bodyTimeMax)
+	defer cancel()
 	before := upload.ReceivedBytes
 	for more := true; more; {
 		part := bufio.NewReaderSize(io.LimitReader(r, min(partBytesMax, upload.SizeBytes-upload.ReceivedBytes)), sniffBytes)
@@ -75,7 +77,7 @@ func (f *Files) appendPart(ctx context.Context, upload *model.PendingUpload, hea
 		return err // it may be added all the same: Sweep sees
 	}
 	if !added {
-		f.forget(ctx, part)
+		f.forget(ctx, part.ContainerName, part.BlobName)
 		return errAnotherSends
 	}
 	upload.ReceivedBytes += size
@@ -93,24 +95,29 @@ func (f *Files) Join(ctx context.Context, upload *model.PendingUpload) error {
 	defer joined.Close()
 	err := f.ReceiveAll(ctx, upload, joined)
 	if fault.Is(err, fault.BadUserInput) {
-		return errors.Join(err, f.Abandon(ctx, upload.ID))
+		// Not one that was sent whole meanwhile.
+		if gone := f.abandon(ctx, upload.ID, false); gone != nil && !fault.Is(gone, fault.NotFound) {
+			return errors.Join(err, gone)
+		}
 	}
 	return err
 }
 
 // Abandon forgets an upload and what came of it. One that became a document in the meantime is NOT_FOUND: its bytes are the document's.
 func (f *Files) Abandon(ctx context.Context, id model.UploadID) error {
+	return f.abandon(ctx, id, true)
+}
+
+func (f *Files) abandon(ctx context.Context, id model.UploadID, whole bool) error {
 	var upload *model.PendingUpload
 	err := f.Store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) (err error) {
-		upload, err = tx.DeleteUpload(ctx, id)
+		upload, err = tx.DeleteUpload(ctx, id, whole)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for _, name := range append(upload.Parts, upload.BlobName) {
-		f.forget(ctx, model.File{ContainerName: upload.ContainerName, BlobName: name})
-	}
+	f.forget(ctx, upload.ContainerName, append(upload.Parts, upload.BlobName)...)
 	return nil
 }
 

@@ -29,7 +29,7 @@ type Swept struct {
 	Blobs        int // that are there
 	Orphans      []blob.Object
 	Missing      []*model.Document // whose bytes are not there
-	Uploads      int32             // that had expired
+	Uploads      int               // that had expired
 	OrphansBytes int64
 }
 
@@ -38,11 +38,7 @@ type Swept struct {
 func (f *Files) Sweep(ctx context.Context, age time.Duration, dry bool) (Swept, error) {
 	var swept Swept
 	if !dry {
-		err := f.Store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) (err error) {
-			swept.Uploads, err = tx.DeleteExpiredUploads(ctx)
-			return err
-		})
-		if err != nil {
+		if err := f.expire(ctx, &swept); err != nil {
 			return swept, err
 		}
 	}
@@ -65,6 +61,30 @@ func (f *Files) Sweep(ctx context.Context, age time.Duration, dry bool) (Swept, 
 			len(swept.Orphans), swept.Blobs)
 	}
 	return swept, s.remove(ctx)
+}
+
+// expire forgets the uploads whose time is over, with what came of them.
+func (f *Files) expire(ctx context.Context, swept *Swept) error {
+	for {
+		var gone []*model.PendingUpload
+		err := f.Store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) (err error) {
+			gone, err = tx.DeleteExpiredUploads(ctx)
+			return err
+		})
+		if err != nil || len(gone) == 0 {
+			return err
+		}
+		swept.Uploads += len(gone)
+		for _, upload := range gone {
+			var refs []model.BlobRef
+			for _, name := range append(upload.Parts, upload.BlobName) {
+				refs = append(refs, model.BlobRef{Container: upload.ContainerName, Name: name})
+			}
+			if err := f.Remove(ctx, refs...); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // sweep goes through the store and the database side by side, as both are sorted by name.
@@ -115,14 +135,24 @@ func (s *sweep) compareBatch(ctx context.Context, batch []blob.Object, to string
 			if there[s.last] {
 				continue
 			}
-			_, err := s.Files.Blobs.Stat(ctx, s.ref(document)) // it may have come since
-			if fault.Is(err, fault.NotFound) {
-				s.Missing = append(s.Missing, document)
-			} else if err != nil {
+			if err := s.findMissing(ctx, document); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// findMissing notes a document without its bytes, if they have not come and it has not gone since it was read.
+func (s *sweep) findMissing(ctx context.Context, document *model.Document) error {
+	_, err := s.Files.Blobs.Stat(ctx, s.ref(document))
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	used, err := s.used(ctx, []string{*document.BlobName})
+	if used[*document.BlobName] {
+		s.Missing = append(s.Missing, document)
+	}
+	return err
 }
 
 func (s *sweep) findOrphans(ctx context.Context, batch []blob.Object) error {

@@ -8,10 +8,13 @@ import (
 	"dossier/model"
 )
 
-// How many files are taken in at a time: each may hold some 16 MiB on its way to a remote store, and may be an hour in coming.
+// How many files are on their way at a time: one that comes may hold some 16 MiB on its way to a remote store, and be an hour in
+// coming; one that goes holds a connection to it.
 const (
-	turnsMax        = 100
-	turnsPerUserMax = 10
+	receivingMax        = 100
+	receivingPerUserMax = 10
+	sendingMax          = 1000
+	sendingPerUserMax   = 50
 )
 
 const turnRetry = 5 * time.Second
@@ -19,12 +22,14 @@ const turnRetry = 5 * time.Second
 var (
 	errBusy = &fault.Error{Code: fault.Unavailable, Message: "Too many files are on their way at the moment; try again.",
 		Retryable: true, RetryAfter: turnRetry}
-	errBusyUser = &fault.Error{Code: fault.RateLimited, Message: "You are sending as many files as you may at a time: wait until one of them is there.",
+	errBusyUser = &fault.Error{Code: fault.RateLimited, Message: "As many of your files are on their way as may be at a time: wait until one of them is there.",
 		RetryAfter: turnRetry}
 )
 
-// turns are those who send a file at present. No user can take all of them.
+// turns are those who have a file on its way at present. No user can take all of them.
 type turns struct {
+	max, perUserMax int
+
 	mu    sync.Mutex
 	taken map[model.UserID]int
 	all   int
@@ -35,9 +40,9 @@ func (t *turns) take(user model.UserID) (giveBack func(), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.taken[user] == turnsPerUserMax:
+	case t.taken[user] == t.perUserMax:
 		return nil, errBusyUser
-	case t.all == turnsMax:
+	case t.all == t.max:
 		return nil, errBusy
 	}
 	if t.taken == nil {
@@ -55,4 +60,27 @@ func (t *turns) giveBack(user model.UserID) {
 	if t.taken[user]--; t.taken[user] == 0 {
 		delete(t.taken, user)
 	}
+}
+
+// amounts are sums by company.
+type amounts struct {
+	mu sync.Mutex
+	of map[model.CompanyID]int64
+}
+
+// add changes the company's sum, and gives what it is then: 0 for no company.
+func (a *amounts) add(company *model.CompanyID, n int64) int64 {
+	if company == nil {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.of == nil {
+		a.of = map[model.CompanyID]int64{}
+	}
+	a.of[*company] += n
+	if a.of[*company] == 0 {
+		delete(a.of, *company)
+	}
+	return a.of[*company]
 }

@@ -19,7 +19,13 @@ func TestTurns(t *testing.T) {
 		reader, writer := io.Pipe()
 		result := make(chan error, 1)
 		go func() {
-			_, err := w.Receive(t.Context(), w.viewer, "slow.txt", reader)
+			incoming, err := w.Begin(w.viewer)
+			if err != nil {
+				result <- err
+				return
+			}
+			file, err := incoming.Receive(t.Context(), "slow.txt", reader)
+			incoming.Settle(t.Context(), file)
 			result <- err
 		}()
 		if _, err := writer.Write([]byte("a slow")); err != nil { // it has its turn by now
@@ -27,7 +33,7 @@ func TestTurns(t *testing.T) {
 		}
 		ends, results = append(ends, writer), append(results, result)
 	}
-	_, err := w.Receive(t.Context(), w.viewer, "one more.txt", strings.NewReader("x"))
+	_, err := w.Begin(w.viewer)
 	if !fault.Is(err, fault.RateLimited) || fault.All(err)[0].RetryAfter == 0 {
 		t.Errorf("an eleventh at a time: %v", err)
 	}
@@ -36,7 +42,7 @@ func TestTurns(t *testing.T) {
 		t.Errorf("a part beside them: %v", err)
 	}
 	other := model.Viewer{UserID: w.db.User(t, w.db.Company(t, "Other"), model.RoleMember, "Otto").ID, Role: model.RoleMember}
-	if _, err := w.Receive(t.Context(), other, "other.txt", strings.NewReader("x")); err != nil {
+	if _, err := w.Begin(other); err != nil {
 		t.Errorf("another user's: %v", err)
 	}
 	for i, end := range ends {

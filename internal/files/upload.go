@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"net/http"
@@ -57,6 +58,12 @@ func (f *Files) target(ctx context.Context, upload *model.PendingUpload) (*model
 	return target, nil
 }
 
+// CheckUploadLink refuses a link that was not signed here, without asking the database.
+func (f *Files) CheckUploadLink(token string) error {
+	_, err := f.verify(forUpload, token)
+	return err
+}
+
 // Pending gives the upload that a link leads to. A link that is not good is FORBIDDEN, and an upload that became a document, or expired,
 // is NOT_FOUND.
 func (f *Files) Pending(ctx context.Context, token string) (*model.PendingUpload, error) {
@@ -79,7 +86,12 @@ func (f *Files) ReceiveAll(ctx context.Context, upload *model.PendingUpload, r i
 		return errReceived
 	}
 	before := *upload
-	file, err := f.keep(ctx, upload.UserID, "", r, upload.SizeBytes)
+	giveBack, err := f.receiving.take(upload.UserID)
+	if err != nil {
+		return err
+	}
+	defer giveBack()
+	file, err := f.keep(ctx, "", &measured{r: r, hash: sha256.New(), left: upload.SizeBytes})
 	if errors.Is(err, errTooLarge) {
 		return fault.New(fault.BadUserInput, "The file is larger than the %d bytes that were told.", upload.SizeBytes)
 	}
@@ -87,7 +99,7 @@ func (f *Files) ReceiveAll(ctx context.Context, upload *model.PendingUpload, r i
 		return err
 	}
 	if err := differs(upload, file); err != nil {
-		f.forget(ctx, file)
+		f.forget(ctx, file.ContainerName, file.BlobName)
 		return err
 	}
 	first, err := f.note(ctx, upload, file)
@@ -95,12 +107,10 @@ func (f *Files) ReceiveAll(ctx context.Context, upload *model.PendingUpload, r i
 		return err
 	}
 	if !first {
-		f.forget(ctx, file)
+		f.forget(ctx, file.ContainerName, file.BlobName)
 		return errReceived
 	}
-	for _, part := range before.Parts {
-		f.forget(ctx, model.File{ContainerName: before.ContainerName, BlobName: part})
-	}
+	f.forget(ctx, before.ContainerName, before.Parts...)
 	return nil
 }
 
@@ -167,7 +177,7 @@ func (f *Files) gather(ctx context.Context, upload *model.PendingUpload) error {
 	defer sent.Close()
 	err = f.ReceiveAll(ctx, upload, sent)
 	if err == nil || fault.Is(err, fault.BadUserInput) { // then another one can be sent: a store writes over nothing
-		f.forget(ctx, model.File{ContainerName: ref.Container, BlobName: ref.Name})
+		f.forget(ctx, ref.Container, ref.Name)
 	}
 	return err
 }

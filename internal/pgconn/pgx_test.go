@@ -12,6 +12,9 @@ import (
 
 func openPgx(t *testing.T, c Config) *pgxpool.Pool {
 	t.Helper()
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 30 * time.Second // the machine may be busy
+	}
 	pool, err := OpenPgx(c)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -24,9 +25,6 @@ const downloadPolicy = "default-src 'none'; frame-ancestors 'none'; sandbox"
 // downloadIdleMax is how long a client may take none of a download.
 const downloadIdleMax = 30 * time.Second
 
-// rangesMax bounds the ranges of one request: to a remote store each is a request of its own.
-const rangesMax = 8
-
 // download answers a signed link with the bytes of a document.
 func (c Config) download(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(telemetry.WithOperation(r.Context(), "download"))
@@ -42,8 +40,10 @@ func (c Config) download(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Disposition", attachment(download.Document.Name))
 	header.Set("Cache-Control", "private, no-cache") // a link is good for minutes: what was got by it is not to be shared
 	header.Set("ETag", etag(download))
-	if strings.Count(r.Header.Get("Range"), ",") >= rangesMax {
-		r.Header.Del("Range") // RFC 9110 section 14.2: a server may ignore it
+	if strings.Contains(r.Header.Get("Range"), ",") {
+		// Several ranges may be ignored (RFC 9110 section 14.2). http.ServeContent reads them beside this goroutine, and goes on
+		// when the client is gone and the file is closed.
+		r.Header.Del("Range")
 	}
 	http.ServeContent(unhurriedAnswer{w, http.NewResponseController(w), downloadIdleMax}, r, "", download.ModTime(), download)
 }
@@ -128,6 +128,9 @@ func (c Config) refuseFile(w http.ResponseWriter, r *http.Request, err error) {
 func (c Config) publicFault(ctx context.Context, err error) *fault.Error {
 	id, operation := telemetry.RequestID(ctx), telemetry.Operation(ctx)
 	faults := fault.All(err)
+	if len(faults) == 0 && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		faults = fault.List{fault.TimedOut.Because(err)}
+	}
 	if len(faults) == 0 {
 		c.Logger.ErrorContext(ctx, "internal error", "request_id", id, "operation", operation, "error", telemetry.Reason(err, false))
 		return fault.New(fault.Internal, "Something went wrong on our side. Tell us the request id if it goes on: %s", id)

@@ -27,20 +27,24 @@ func (c Config) resumable() http.Handler {
 	composer.UseTerminater(store)
 	tus, err := handler.NewUnroutedHandler(handler.Config{
 		StoreComposer: composer, BasePath: files.PathUploads, NetworkTimeout: files.BodyIdleMax,
-		GracefulRequestCompletionTimeout: joinTimeMax,
-		Cors:                             &handler.CorsConfig{Disable: true},             // the router has its own
-		Logger:                           slog.New(slog.NewTextHandler(io.Discard, nil)), // its lines have the links, which are secret
-		DisableDownload:                  true,
+		Cors:            &handler.CorsConfig{Disable: true},             // the router has its own
+		Logger:          slog.New(slog.NewTextHandler(io.Discard, nil)), // its lines have the links, which are secret
+		DisableDownload: true,
 	})
 	if err != nil {
 		panic(err) // the configuration is constant
 	}
 	methods := map[string]http.HandlerFunc{http.MethodHead: tus.HeadFile, http.MethodPatch: tus.PatchFile, http.MethodDelete: tus.DelFile}
 	speak := tus.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { methods[r.Method](w, r) }))
-	withControl := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	checked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := c.Files.CheckUploadLink(r.URL.Path); err != nil { // tusd holds on to a request for a while, whoever's it is
+			err = c.tusError(r.Context(), err)
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
 		speak.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), controlKey{}, http.NewResponseController(w))))
 	})
-	return http.StripPrefix(files.PathUploads, withControl) // the path is the id to tusd
+	return http.StripPrefix(files.PathUploads, checked) // the path is the id to tusd
 }
 
 // controlKey is of the connection's deadlines in the context of a request.
@@ -92,8 +96,11 @@ func (u *tusUpload) WriteChunk(ctx context.Context, _ int64, src io.Reader) (int
 // FinishUpload joins its parts. The client may wait for the answer as long as that takes.
 func (u *tusUpload) FinishUpload(ctx context.Context) error {
 	if control, ok := ctx.Value(controlKey{}).(*http.ResponseController); ok {
+		_ = control.SetReadDeadline(time.Now().Add(joinTimeMax))
 		_ = control.SetWriteDeadline(time.Now().Add(joinTimeMax + downloadIdleMax))
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeMax)
+	defer cancel()
 	return u.tusError(ctx, u.Files.Join(ctx, u.pending))
 }
 
