@@ -45,3 +45,23 @@ func TestBlobsCheck(t *testing.T) {
 		}
 	}
 }
+
+// What a deleted document leaves is removed by a job that its deletion has enqueued.
+func TestDeletedDocumentsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + freeAddress(t), "BLOB_URL=" + newBlobURL()}
+	p := launch(t, command(nil, settings...))
+	p.waitReady(t)
+	u := &uploader{url: p.url, token: p.signIn(t, seed.SignIns[1].Email), kept: map[string]string{}, deleted: map[string]bool{}}
+	for _, content := range []string{"one", "two"} {
+		u.withRequest(t.Context(), []byte(content), content)
+	}
+	if stored := storedFiles(t, settings); len(stored) != 2 {
+		t.Fatalf("there are %v", stored)
+	}
+	u.deleteOne(t.Context())
+	eventually(t, "one file to go", func() bool { return len(storedFiles(t, settings)) == 1 })
+	u.deleteOne(t.Context())
+	eventually(t, "the other one to go", func() bool { return len(storedFiles(t, settings)) == 0 })
+}
