@@ -310,7 +310,7 @@ func testFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.User = url.UserPassword(role, "a-password")
-	o := newOutage(t, u.String(), "DB_POOL_MAX=8", "DB_POOL_MIN=0")
+	o := newOutage(t, u.String(), "DB_POOL_MAX=8", "DB_POOL_MIN=0", "JOB_WORKERS=0") // jobs have connections of their own
 	other, err := pgconn.Open(pgconn.Config{URL: u.String(), PoolMax: connectionsMax})
 	if err != nil {
 		t.Fatal(err)
