@@ -16,7 +16,7 @@ import (
 )
 
 // newFiles gives the documents' bytes, as configured. Without SIGNING_KEYS a key is made, which no other instance has.
-func newFiles(c config.Config, store *repo.Store, logger *slog.Logger) (*files.Files, error) {
+func newFiles(c config.Config, store *repo.Store) (*files.Files, error) {
 	blobs, err := blob.Open(c.BlobURL)
 	if err != nil {
 		return nil, fmt.Errorf("BLOB_URL: %w", err)
@@ -27,9 +27,6 @@ func newFiles(c config.Config, store *repo.Store, logger *slog.Logger) (*files.F
 	}
 	if len(keys) == 0 {
 		keys = []string{files.NewKey()}
-		if !c.IsDevelopment() {
-			logger.Warn("SIGNING_KEYS is empty: links to files are good on this instance only, until it stops")
-		}
 	}
 	return files.New(files.Config{
 		Store: store, Blobs: blobs, Keys: keys, PublicURL: c.PublicURL,
@@ -37,9 +34,16 @@ func newFiles(c config.Config, store *repo.Store, logger *slog.Logger) (*files.F
 	}), nil
 }
 
+// warnOfKeys tells whoever runs several instances.
+func warnOfKeys(c config.Config, logger *slog.Logger) {
+	if len(c.SigningKeys) == 0 && !c.IsDevelopment() {
+		logger.Warn("there are no SIGNING_KEYS: links to files are good on this instance only, until it stops")
+	}
+}
+
 // newDocuments gives the documents' bytes, and the background work that looks after them.
 func newDocuments(c config.Config, db *database, logger *slog.Logger, admin *admin) (*files.Files, *jobs.Runner, error) {
-	documents, err := newFiles(c, db.store, logger)
+	documents, err := newFiles(c, db.store)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -150,7 +154,7 @@ func (b blobsCheck) Run(ctx context.Context) error {
 		if err := db.prepareSchema(ctx, c); err != nil {
 			return err
 		}
-		f, err := newFiles(c, db.store, slog.New(slog.DiscardHandler))
+		f, err := newFiles(c, db.store)
 		if err != nil {
 			return err
 		}

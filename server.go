@@ -99,6 +99,7 @@ func (serveCommand) Run(ctx context.Context) error {
 		}
 		if ctx.Err() == nil {
 			warnOfMail(c, logger)
+			warnOfKeys(c, logger)
 			welcome(c, db, time.Since(started))
 			close(prepared)
 			db.store.Watch(ctx, db.direct, logger)

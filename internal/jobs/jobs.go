@@ -137,7 +137,7 @@ const (
 // another instance or the next start, as if they had not begun. The runner is closed by it.
 func (r *Runner) Run(ctx context.Context) error {
 	if err := r.start(ctx); err != nil {
-		r.pool.Close()
+		r.close()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -147,12 +147,25 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.stopped.Store(true)
 	select {
 	case <-r.client.Stopped():
-		r.pool.Close()
+		r.close()
 	case <-time.After(r.grace + abandonAfter):
 		// The pool stays open: to close it waits for who uses it.
 		r.logger.Warn("background jobs that did not end were left alone", "after", r.grace+abandonAfter)
 	}
 	return nil
+}
+
+// close closes the pool, which waits for whoever uses a connection: one to a database that is silent is left alone.
+func (r *Runner) close() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		r.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(abandonAfter):
+	}
 }
 
 // start waits until the database is there and has its tables, and says once what it waits for.

@@ -43,6 +43,8 @@ func newMetrics(work []Work, pool *pgxpool.Pool) *metrics {
 		for _, outcome := range outcomes { // a rate needs the 0 from which it rises
 			m.total.WithLabelValues(w.kind, outcome)
 		}
+		m.duration.WithLabelValues(w.kind)
+		m.wait.WithLabelValues(w.kind)
 	}
 	return m
 }
