@@ -102,7 +102,7 @@ func TestListenerFollowsThePool(t *testing.T) {
 	t.Parallel()
 	rawURL, proxies := throughProxies(t, 2, "&target_session_attrs=read-write")
 	proxies[0].Set(t, tcpproxy.Blackhole)
-	db := bun.NewDB(open(t, Config{URL: rawURL, ConnectTimeout: time.Second}), pgdialect.New())
+	db := bun.NewDB(open(t, Config{URL: rawURL, ConnectTimeout: slowConnect}), pgdialect.New())
 	if err := db.PingContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}

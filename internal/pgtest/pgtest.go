@@ -141,6 +141,9 @@ type DB struct {
 	SQL   *Recorder
 }
 
+// connectTimeout is long, as the machine may be busy.
+const connectTimeout = 30 * time.Second
+
 // poolMax is the pool of one test; all of them share the server's max_connections.
 const poolMax = 16
 
@@ -170,7 +173,8 @@ func clone(t testing.TB, migrated bool) *DB {
 	if _, err := s.pool.ExecContext(t.Context(), statement); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
-	pool, err := pgconn.Open(pgconn.Config{URL: s.urlOf(name), PoolMax: poolMax, PoolIdle: time.Minute, Statements: pgconn.StatementsDefault})
+	pool, err := pgconn.Open(pgconn.Config{URL: s.urlOf(name), PoolMax: poolMax, PoolIdle: time.Minute,
+		Statements: pgconn.StatementsDefault, ConnectTimeout: connectTimeout})
 	if err != nil {
 		t.Fatalf("open database: %v", err)
 	}
