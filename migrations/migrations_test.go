@@ -69,6 +69,11 @@ var rowsAfter = map[string]string{
 		INSERT INTO river_notification (payload, topic) VALUES ('{}', 'one');
 		INSERT INTO river_leader (elected_at, expires_at, leader_id) VALUES (now(), now(), 'one');`,
 	"20261126000006_expired_rows.sql": "",
+	"20261126000007_files.sql": `
+		UPDATE documents SET container_name = 'documents', blob_name = 'dossier/1', sha256 = decode(repeat('00', 32), 'hex');
+		INSERT INTO uploads (id, company_id, user_id, expires_at, size_bytes, container_name, blob_name, parts)
+			SELECT '00000000-0000-7000-8000-0000000000a1', company_id, id, now(), 1, 'documents', 'dossier/2', '{dossier/3}' FROM users
+			WHERE email = 'ann@one.example';`,
 }
 
 // names are the files, oldest first.
