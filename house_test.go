@@ -18,13 +18,15 @@ import (
 var floors = [][]string{
 	{"internal/fault", "internal/config", "internal/telemetry"},
 	{"model", "migrations", "internal/pgconn"},
-	{"repo", "internal/pgdev", "internal/mail", "internal/limits", "internal/blob", "internal/jobs"},
-	{"internal/auth", "internal/files"},
+	{"repo", "internal/pgdev", "internal/mail", "internal/limits", "internal/blob", "internal/jobs", "internal/extract", "internal/embedding"},
+	{"internal/auth", "internal/files", "internal/ingest"},
 	{"graph", "internal/web", "internal/seed"},
 }
 
 // aside may import what they need: what is generated for graph, and what only tests import.
-var aside = []string{"graph/exec", "internal/pgtest", "internal/apitest", "internal/tcpproxy", "internal/mailtest"}
+var aside = []string{
+	"graph/exec", "internal/pgtest", "internal/apitest", "internal/tcpproxy", "internal/mailtest", "internal/searchtest",
+}
 
 type listed struct {
 	ImportPath string
