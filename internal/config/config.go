@@ -55,11 +55,20 @@ type Config struct {
 	AutoMigrate       *bool  `env:"AUTO_MIGRATE"` // default: in development
 	BlobURL           string `env:"BLOB_URL"`     // default: a folder below DataDir
 
-	SigningKeys   []Secret `env:"SIGNING_KEYS"` // default: one that this process makes
-	UploadSizeMax Bytes    `env:"UPLOAD_SIZE_MAX" envDefault:"5GiB"`
-	UploadTypes   []string `env:"UPLOAD_TYPES"`                    // default: defaultUploadTypes
-	StorageMax    Bytes    `env:"STORAGE_MAX" envDefault:"100GiB"` // of a company; 0 for no limit
-	JobWorkers    int      `env:"JOB_WORKERS" envDefault:"4"`      // 0 for no background work here
+	SigningKeys      []Secret `env:"SIGNING_KEYS"` // default: one that this process makes
+	UploadSizeMax    Bytes    `env:"UPLOAD_SIZE_MAX" envDefault:"5GiB"`
+	UploadTypes      []string `env:"UPLOAD_TYPES"`                        // default: defaultUploadTypes
+	StorageMax       Bytes    `env:"STORAGE_MAX" envDefault:"100GiB"`     // of a company; 0 for no limit
+	ProcessDocuments bool     `env:"PROCESS_DOCUMENTS" envDefault:"true"` // else others do, with the scope documents:process
+	JobWorkers       int      `env:"JOB_WORKERS" envDefault:"4"`          // 0 for no background work here
+
+	EmbeddingsURL              string `env:"EMBEDDINGS_URL"` // "" for OfflineModel
+	EmbeddingsKey              Secret `env:"EMBEDDINGS_KEY"`
+	EmbeddingsModel            string `env:"EMBEDDINGS_MODEL"`             // required with EmbeddingsURL
+	EmbeddingsDimensions       int    `env:"EMBEDDINGS_DIMENSIONS"`        // required with EmbeddingsURL
+	EmbeddingsSearchModel      string `env:"EMBEDDINGS_SEARCH_MODEL"`      // default: EmbeddingsModel
+	EmbeddingsSearchDimensions int    `env:"EMBEDDINGS_SEARCH_DIMENSIONS"` // default: EmbeddingsDimensions
+	SearchLanguage             string `env:"SEARCH_LANGUAGE" envDefault:"english"`
 
 	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // or Off
@@ -127,6 +136,7 @@ func parse(environment map[string]string) (Config, error) {
 		c.AppURL = c.PublicURL
 	}
 	c.AppURL = strings.TrimSuffix(c.AppURL, "/")
+	c.fillEmbeddings()
 	development := c.IsDevelopment()
 	for _, flag := range []**bool{&c.AutoMigrate, &c.Introspection, &c.Playground} {
 		if *flag == nil {
@@ -139,7 +149,8 @@ func parse(environment map[string]string) (Config, error) {
 			*c.ShutdownDelay = 0
 		}
 	}
-	wrong = slices.Concat(wrong, c.check(), c.checkBrowsers(), c.checkJWT(), c.checkMail(), c.checkBlobs(), c.checkUploads(), c.checkProduction())
+	wrong = slices.Concat(wrong, c.check(), c.checkBrowsers(), c.checkJWT(), c.checkMail(), c.checkBlobs(), c.checkUploads(), c.checkEmbeddings(),
+		c.checkProduction())
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
 }

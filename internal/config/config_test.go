@@ -26,12 +26,13 @@ func TestDefaults(t *testing.T) {
 	yes, none := true, time.Duration(0)
 	want := Config{
 		Environment: "development", DataDir: defaultDataDir(), BlobURL: "file://" + defaultDataDir() + "/blobs/documents", AutoMigrate: &yes,
-		UploadSizeMax: 5 << 30, UploadTypes: defaultUploadTypes, StorageMax: 100 << 30, JobWorkers: 4,
+		UploadSizeMax: 5 << 30, UploadTypes: defaultUploadTypes, StorageMax: 100 << 30, ProcessDocuments: true, JobWorkers: 4,
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", AppURL: "http://127.0.0.1:8080", LogRequests: true,
 		Introspection: &yes, Playground: &yes,
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 5 * time.Minute, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 		JWTClockSkew: 30 * time.Second, JWTUser: "sub", JWTProvider: "jwt",
+		EmbeddingsModel: OfflineModel, EmbeddingsDimensions: 384, EmbeddingsSearchModel: OfflineModel, EmbeddingsSearchDimensions: 384, SearchLanguage: "english",
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %v\nwant %v", c.Lines(), want.Lines())
@@ -67,13 +68,14 @@ func TestValues(t *testing.T) {
 	no, delay := false, 3*time.Second
 	got := mustParse(t, map[string]string{
 		"APP_ENV": "development", "POSTGRES_URL": "postgres://db.example/dossier", "POSTGRES_DIRECT_URL": "postgres://direct.example/dossier", "PG_BIN": "/opt/pg/bin", "DATA_DIR": "/data", "BLOB_URL": "s3://documents?region=eu-central-1",
-		"SIGNING_KEYS": strings.Repeat("k", 32) + "," + strings.Repeat("l", 40), "UPLOAD_SIZE_MAX": "64MiB", "UPLOAD_TYPES": "application/pdf,image/*", "STORAGE_MAX": "0", "JOB_WORKERS": "0",
+		"SIGNING_KEYS": strings.Repeat("k", 32) + "," + strings.Repeat("l", 40), "UPLOAD_SIZE_MAX": "64MiB", "UPLOAD_TYPES": "application/pdf,image/*", "STORAGE_MAX": "0", "PROCESS_DOCUMENTS": "false", "JOB_WORKERS": "0",
 		"AUTO_MIGRATE": "false", "HTTP_ADDR": ":80", "PUBLIC_URL": "https://api.example", "APP_URL": "https://app.example/dossier/", "SMTP_URL": "smtp://u:p@mail.example", "MAIL_FROM": "d@d.example", "INTROSPECTION": "0", "PLAYGROUND": "f",
 		"CORS_ORIGINS": "https://a.example,http://localhost:3000", "TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
 		"REQUEST_TIMEOUT": "4s", "SHUTDOWN_DELAY": "3s", "DB_POOL_MAX": "7", "DB_POOL_MIN": "0", "DB_POOL_IDLE": "1m", "DB_CONNECT_TIMEOUT": "500ms",
 		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s", "GOGC": "200", "GOMEMLIMIT": "1GiB",
 		"ADMIN_ADDR": "off", "LOG_REQUESTS": "false", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example:4318", "OTEL_SDK_DISABLED": "true",
 		"JWT_JWKS_URL": "https://id.example/keys", "JWT_ISSUER": "https://id.example/", "JWT_AUDIENCE": "dossier", "JWT_CLOCK_SKEW": "0s", "JWT_USER": "email", "JWT_PROVIDER": "okta",
+		"EMBEDDINGS_URL": "http://localhost:11434/v1", "EMBEDDINGS_KEY": "k", "EMBEDDINGS_MODEL": "m", "EMBEDDINGS_DIMENSIONS": "1024", "EMBEDDINGS_SEARCH_MODEL": "n", "EMBEDDINGS_SEARCH_DIMENSIONS": "256", "SEARCH_LANGUAGE": "simple",
 	})
 	want := Config{
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresDirectURL: "postgres://direct.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data", BlobURL: "s3://documents?region=eu-central-1",
@@ -84,6 +86,7 @@ func TestValues(t *testing.T) {
 		GCPercent: "200", MemoryLimit: "1GiB",
 		AdminAddr: "off", OTLPEndpoint: "http://otel.example:4318", OTelDisabled: true,
 		JWTKeysURL: "https://id.example/keys", JWTIssuer: "https://id.example/", JWTAudience: "dossier", JWTUser: "email", JWTProvider: "okta",
+		EmbeddingsURL: "http://localhost:11434/v1", EmbeddingsKey: "k", EmbeddingsModel: "m", EmbeddingsDimensions: 1024, EmbeddingsSearchModel: "n", EmbeddingsSearchDimensions: 256, SearchLanguage: "simple",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got.Lines(), want.Lines())

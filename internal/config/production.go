@@ -35,6 +35,9 @@ func (c Config) checkProduction() []error {
 	if readable(c.JWTKeysURL) {
 		fail("JWT_JWKS_URL is https with APP_ENV=%s, not %q, or anyone on the way can sign in as anyone", Production, c.JWTKeysURL)
 	}
+	if c.EmbeddingsKey != "" && readable(c.EmbeddingsURL) {
+		fail("EMBEDDINGS_URL is https with APP_ENV=%s when there is an EMBEDDINGS_KEY, or it can be read on its way", Production)
+	}
 	for _, proxy := range c.TrustedProxies {
 		if prefix, err := netip.ParsePrefix(proxy); err == nil && prefix.Bits() == 0 {
 			fail("TRUSTED_PROXIES are networks of your own with APP_ENV=%s, not %q, which is everyone", Production, proxy)
