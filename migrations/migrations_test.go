@@ -49,6 +49,14 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000061', id, 'oidc', 'google', '1', 'secret' FROM users WHERE email = 'ann@one.example';
 		INSERT INTO invitations (id, user_id, token_hash, expires)
 			SELECT '00000000-0000-7000-8000-000000000071', id, '\x01', now() FROM users WHERE email = 'ann@one.example';`,
+	"20261126000008_processing.sql": `
+		INSERT INTO document_chunks (id, company_id, document_id, position, heading, text, start_offset, end_offset, tokens, language, tsv)
+			SELECT '00000000-0000-7000-8000-000000000091', company_id, id, 0, 'Scope', 'a bridge', 0, 8, 2, 'english', to_tsvector('english', 'a bridge')
+			FROM documents WHERE name = 'a.pdf';
+		INSERT INTO chunk_embeddings (company_id, chunk_id, model, dimensions, vector)
+			SELECT company_id, id, 'dossier-384-v1', 1, '\x00000080' FROM document_chunks;
+		INSERT INTO chunk_codes (company_id, chunk_id, document_id, model, code)
+			SELECT company_id, id, document_id, 'dossier-384-v1', '1' FROM document_chunks;`,
 	"20261125000003_list_indexes.sql": "",
 	"20261125000004_stale_rows.sql":   "",
 	"20261126000001_credentials.sql": `

@@ -45,6 +45,7 @@ const (
 	DocumentCreated       AuditAction = "DOCUMENT_CREATED"
 	DocumentUpdated       AuditAction = "DOCUMENT_UPDATED"
 	DocumentStatusChanged AuditAction = "DOCUMENT_STATUS_CHANGED"
+	DocumentChunksPut     AuditAction = "DOCUMENT_CHUNKS_PUT"
 	DocumentDeleted       AuditAction = "DOCUMENT_DELETED"
 	ThemeCreated          AuditAction = "THEME_CREATED"
 	ThemeUpdated          AuditAction = "THEME_UPDATED"
@@ -113,7 +114,7 @@ var auditActions = []AuditAction{
 	UserSignedOut, UserRoleChanged, UserDeactivated, UserReactivated, UserInvited, InvitationRenewed, InvitationAccepted,
 	PasswordChanged, PasswordReset, EmailVerified,
 	SessionEnded, SessionsEnded, WriteDenied, AccountLinked, AccountUnlinked, APIKeyCreated, APIKeyRevoked, APIKeyRotated,
-	ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentDeleted,
+	ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentChunksPut, DocumentDeleted,
 	ThemeCreated, ThemeUpdated, ThemeDeleted,
 	ThemeAttached, ThemeDetached, ConversationCreated, ConversationUpdated, ConversationDeleted,
 }

@@ -83,6 +83,13 @@ type Document struct {
 	BlobName      *string
 	ErrorCode     *string
 	ErrorMessage  *string
+	Attempt       int32 // how often processing was begun
+	Tries         int32 // those of them since somebody asked for it
+	Progress      float64
+	Notice        *string
+	Pages         *int32 `bun:"page_count"`
+	// Until when whoever processes it will be heard of; nil where that is not Dossier.
+	LeaseExpiresAt *time.Time
 }
 
 // IsNode makes it a Node of the schema.
@@ -212,6 +219,7 @@ type UpdateDocumentStatusInput struct {
 	ID              DocumentID
 	ExpectedVersion *int32
 	Status          DocumentStatus
+	Progress        *float64
 	ErrorCode       *string
 	ErrorMessage    *string
 }
@@ -222,6 +230,11 @@ func (in UpdateDocumentStatusInput) Validate() error {
 	if in.Status != DocumentFailed && (in.ErrorCode != nil || in.ErrorMessage != nil) {
 		c.fail("errorCode", "can be given with the status %s only.", DocumentFailed)
 	}
+	ifSet(in.Progress, func(progress float64) {
+		if !(progress >= 0 && progress <= 1) {
+			c.fail("progress", "must be between 0 and 1.")
+		}
+	})
 	ifSet(in.ErrorCode, func(v string) { c.text("errorCode", v, nameLengthMax) })
 	ifSet(in.ErrorMessage, func(v string) { c.text("errorMessage", v, messageLengthMax) })
 	return c.err()

@@ -114,4 +114,5 @@ var entityPrefixes = map[string]bool{
 	AccountID{}.Global().Prefix:      true,
 	APIKeyID{}.Global().Prefix:       true,
 	UploadID{}.Global().Prefix:       true,
+	ChunkID{}.Global().Prefix:        true,
 }

@@ -98,6 +98,17 @@ func (id *ConversationID) UnmarshalGQL(v any) error    { return unmarshalID(v, i
 func (id ConversationID) Value() (driver.Value, error) { return idValue(id) }
 func (id *ConversationID) Scan(src any) error          { return scanID(src, id) }
 
+// ChunkID is the id of a document's chunk.
+type ChunkID [16]byte
+
+func (id ChunkID) Global() GlobalID             { return GlobalID{"chunk", uuid.UUID(id)} }
+func (id ChunkID) String() string               { return id.Global().String() }
+func (id ChunkID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ChunkID) MarshalGQL(w io.Writer)       { marshalID(w, "chunk", id) }
+func (id *ChunkID) UnmarshalGQL(v any) error    { return unmarshalID(v, id) }
+func (id ChunkID) Value() (driver.Value, error) { return idValue(id) }
+func (id *ChunkID) Scan(src any) error          { return scanID(src, id) }
+
 // AuditID is the id of an audit entry.
 type AuditID [16]byte
 

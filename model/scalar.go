@@ -1,9 +1,11 @@
 package model
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -63,6 +65,17 @@ func UnmarshalInt(v any) (int32, error) {
 		}
 	}
 	return 0, errNotInt
+}
+
+// MarshalFloat writes a number.
+func MarshalFloat(x float64) graphql.ContextMarshaler { return graphql.MarshalFloatContext(x) }
+
+// UnmarshalFloat reads a finite number (GraphQL spec, section 3.5.2): no strings.
+func UnmarshalFloat(_ context.Context, v any) (float64, error) {
+	if x, err := floatOf(v); err == nil && !math.IsNaN(x) && !math.IsInf(x, 0) {
+		return x, nil
+	}
+	return 0, malformed("is not a number.")
 }
 
 // bigIntMax is the largest whole number that a JavaScript client reads without loss: 2^53-1.

@@ -20,6 +20,7 @@ const (
 	ScopeProjectsWrite      Scope = "projects:write"
 	ScopeDocumentsRead      Scope = "documents:read"
 	ScopeDocumentsWrite     Scope = "documents:write"
+	ScopeDocumentsProcess   Scope = "documents:process"
 	ScopeThemesRead         Scope = "themes:read"
 	ScopeThemesWrite        Scope = "themes:write"
 	ScopeConversationsRead  Scope = "conversations:read"
@@ -32,8 +33,8 @@ const (
 // AllScopes are all there are, in the order in which they are listed.
 var AllScopes = []Scope{
 	ScopeCompaniesRead, ScopeCompaniesWrite, ScopeUsersRead, ScopeUsersWrite, ScopeProjectsRead, ScopeProjectsWrite,
-	ScopeDocumentsRead, ScopeDocumentsWrite, ScopeThemesRead, ScopeThemesWrite, ScopeConversationsRead,
-	ScopeConversationsWrite, ScopeAuditRead, ScopeSchemaRead, ScopeAuthAdapter,
+	ScopeDocumentsRead, ScopeDocumentsWrite, ScopeDocumentsProcess, ScopeThemesRead, ScopeThemesWrite,
+	ScopeConversationsRead, ScopeConversationsWrite, ScopeAuditRead, ScopeSchemaRead, ScopeAuthAdapter,
 }
 
 // Scoped is a row that an API key may read, with this scope.

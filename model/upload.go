@@ -79,6 +79,8 @@ type UploadedDocument struct {
 	OwnerID   *UserID
 	Name      *string // nil for the file's own
 	ThemeIDs  []ThemeID
+	// WaitUntilReady says whether to answer when the document has been processed.
+	WaitUntilReady bool
 }
 
 func (d UploadedDocument) check(c *Checks) {

@@ -88,6 +88,12 @@ func setNull[V comparable](c *changes, column string, field **V, value *V) {
 	}
 }
 
+// setQuietly changes a field of which no audit entry tells.
+func setQuietly[V any](c *changes, column string, field *V, value V) {
+	*field = value
+	c.secretly(column, value)
+}
+
 func (c *changes) note(column string, from, to any) {
 	if c.details == nil {
 		c.details = map[string]any{}

@@ -15,11 +15,14 @@ import (
 
 // columnFields are the fields of the schema that need a column, where they are not named like it.
 var columnFields = map[string][]string{
-	"AuditEntry.subject_type": {"subject", "subjectId"},
-	"AuditEntry.subject_id":   {"subject", "subjectId"},
-	"Session.expires":         {"expiresAt"},
-	"APIKey.expires":          {"expiresAt"},
-	"Document.blob_name":      {"downloadUrl"},
+	"AuditEntry.subject_type":    {"subject", "subjectId"},
+	"AuditEntry.subject_id":      {"subject", "subjectId"},
+	"Session.expires":            {"expiresAt"},
+	"APIKey.expires":             {"expiresAt"},
+	"Document.blob_name":         {"downloadUrl"},
+	"Document.page_count":        {"pages"},
+	"DocumentChunk.start_offset": {"start"},
+	"DocumentChunk.end_offset":   {"end"},
 }
 
 // typeNames are what the schema calls types, where Go calls them otherwise.

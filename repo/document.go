@@ -296,27 +296,6 @@ func (tx *Tx) UpdateDocument(ctx context.Context, in model.UpdateDocumentInput) 
 	return document, wrap(err, "update document", in.ID)
 }
 
-// UpdateDocumentStatus moves the document on, where its present status allows it.
-func (tx *Tx) UpdateDocumentStatus(
-	ctx context.Context, in model.UpdateDocumentStatusInput,
-) (*model.Document, error) {
-	document, err := tx.lockDocument(ctx, toChange, in.ID, in.ExpectedVersion)
-	if err != nil {
-		return nil, wrap(err, "update document status", in.ID)
-	}
-	if !document.Status.CanBecome(in.Status) {
-		return nil, fault.Invalid([]string{"status"}, "A document that is %s can become one of %v, not %s.",
-			document.Status, document.Status.Next(), in.Status)
-	}
-	var c changes
-	set(&c, "status", &document.Status, &in.Status)
-	setNull(&c, "error_code", &document.ErrorCode, in.ErrorCode)
-	setNull(&c, "error_message", &document.ErrorMessage, in.ErrorMessage)
-	err = save(ctx, tx, document, &document.Version, c,
-		tx.recorded(model.DocumentStatusChanged, entry{document.AuditSubject(), c.details}))
-	return document, wrap(err, "update document status", in.ID)
-}
-
 // DeleteDocument removes a document, and later its bytes.
 func (tx *Tx) DeleteDocument(ctx context.Context, in model.DeleteDocumentInput) error {
 	document, err := tx.lockDocument(ctx, toRemove, in.ID, in.ExpectedVersion)

@@ -50,7 +50,7 @@ var constraintFaults = map[string]*fault.Error{
 
 var errNoCompany = fault.New(fault.BadReference, "There is no such company.").At("companyId")
 
-// SQLSTATEs that mean something to a client (PostgreSQL documentation, appendix A); pgconn knows those of a
+// SQLSTATEs that mean something to a client, or here (PostgreSQL documentation, appendix A); pgconn knows those of a
 // database that is not there.
 const (
 	stateUniqueViolation     = "23505"
@@ -58,6 +58,8 @@ const (
 	stateSerialization       = "40001"
 	stateDeadlock            = "40P01"
 	stateQueryCanceled       = "57014"
+	stateNotAllowed          = "42501"
+	stateNotSupported        = "0A000"
 )
 
 // translate turns an error of the database into a fault. Faults pass as they are; what is unknown stays as it is, and is

@@ -15,6 +15,9 @@ var ConstraintFaults = constraintFaults
 // APIKeysMax is how many live API keys a user may have.
 const APIKeysMax = apiKeysMax
 
+// Recent reports whether a version of pgvector is new enough.
+var Recent = recent
+
 // TxTriesMax is how often a transaction is tried.
 const TxTriesMax = txTriesMax
 

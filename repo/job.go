@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/uptrace/bun"
 )
@@ -46,6 +47,13 @@ func (tx *Tx) enqueued(jobs ...Job) along {
 		return nil
 	}
 	return along{tx.insertJobs(jobs)}
+}
+
+// enqueuedIn has a job done after a pause. River looks for such jobs every five seconds.
+func (tx *Tx) enqueuedIn(pause time.Duration, job Job) along {
+	args, err := json.Marshal(job)
+	return along{tx.db.NewRaw(`INSERT INTO river_job (kind, args, max_attempts, queue, state, scheduled_at)
+		VALUES (?, ?, ?, 'default', 'scheduled', ?)`, job.Kind(), string(args), jobAttemptsMax, time.Now().Add(pause).UTC()).Err(err)}
 }
 
 // insertJobs adds the jobs and wakes whoever runs them, which PostgreSQL does at COMMIT and once, however many there are. It is the

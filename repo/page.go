@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,10 @@ func byTime[T any](column string, at func(*T) time.Time, id func(*T) uuid.UUID) 
 
 func byText[T any](column string, text func(*T) string, id func(*T) uuid.UUID) order[T] {
 	return order[T]{orderName[T](column), column, "text", text, id}
+}
+
+func byNumber[T any](column string, number func(*T) int64, id func(*T) uuid.UUID) order[T] {
+	return order[T]{orderName[T](column), column, "bigint", func(row *T) string { return strconv.FormatInt(number(row), 10) }, id}
 }
 
 func orderName[T any](column string) string { return reflect.TypeFor[T]().Name() + "." + column }
@@ -76,6 +81,11 @@ func (o order[T]) decode(argument string, cursor *string) (*place, error) {
 	if o.cast == "timestamptz" {
 		parsed, err := time.Parse(time.RFC3339Nano, at.text)
 		if err != nil || parsed.UTC().Format(time.RFC3339Nano) != at.text || parsed.Year() < 1 || parsed.Year() > 9999 {
+			return nil, malformed
+		}
+	}
+	if o.cast == "bigint" {
+		if n, err := strconv.ParseInt(at.text, 10, 64); err != nil || strconv.FormatInt(n, 10) != at.text {
 			return nil, malformed
 		}
 	}

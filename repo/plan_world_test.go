@@ -49,6 +49,7 @@ func planUUID(kind byte, i int) (id uuid.UUID) {
 // time.
 var fillStatements = []string{
 	"SET session_replication_role = replica", "SET maintenance_work_mem = '128MB'", "ALTER TABLE document_themes SET UNLOGGED",
+	"ALTER TABLE chunk_codes SET UNLOGGED", "ALTER TABLE chunk_embeddings SET UNLOGGED", "ALTER TABLE document_chunks SET UNLOGGED",
 	"ALTER TABLE documents SET UNLOGGED", planID,
 	`CREATE TEMP TABLE later AS SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
 		FROM pg_index WHERE NOT indisunique AND indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)`,

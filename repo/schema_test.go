@@ -21,7 +21,7 @@ import (
 var rowTypes = []any{
 	model.Company{}, model.User{}, model.Session{}, model.LinkedAccount{}, model.Invitation{}, model.Project{}, model.Document{}, model.Theme{}, model.ProjectTheme{},
 	model.DocumentTheme{}, model.Conversation{}, model.AuditEntry{}, model.APIKey{}, model.OneTimeToken{}, model.VerificationToken{},
-	model.Authenticator{}, model.PendingUpload{},
+	model.Authenticator{}, model.PendingUpload{}, model.DocumentChunk{}, model.ChunkEmbedding{}, model.ChunkCode{},
 }
 
 // Every column is a field of its model, and may be NULL exactly where the field can be nil. River's tables have none: they are
@@ -70,6 +70,10 @@ func columnOf(goType reflect.Type) (kind string, nullable bool) {
 		return "text", false
 	case name == "model.JSON":
 		return "jsonb", false
+	case name == "model.TSVector":
+		return "tsvector", false
+	case name == "model.BitString":
+		return "varbit", false
 	case name == "[]string":
 		return "_text", false
 	case name == "[]uint8":
@@ -81,7 +85,7 @@ func columnOf(goType reflect.Type) (kind string, nullable bool) {
 	case goType.Kind() == reflect.String:
 		return "text", false
 	default:
-		return map[reflect.Kind]string{reflect.Bool: "bool", reflect.Int32: "int4", reflect.Int64: "int8"}[goType.Kind()], false
+		return map[reflect.Kind]string{reflect.Bool: "bool", reflect.Int32: "int4", reflect.Int64: "int8", reflect.Float64: "float8"}[goType.Kind()], false
 	}
 }
 
@@ -99,7 +103,8 @@ func TestEveryConstraintHasAFault(t *testing.T) {
 	defer rows.Close()
 	// These cannot be violated by an input: they hold ids that are made here, or hashes of chance.
 	unreachable := []string{"users_company_id_id_key", "projects_company_id_id_key", "documents_company_id_id_key",
-		"themes_company_id_id_key",
+		"themes_company_id_id_key", "document_chunks_company_id_id_key", "document_chunks_position_key", "document_chunks_document_id_fkey",
+		"chunk_embeddings_chunk_id_fkey", "chunk_codes_chunk_id_fkey",
 		"invitations_token_hash_key", "invitations_user_id_key", "api_keys_token_hash_key",
 		"one_time_tokens_token_hash_key", "one_time_tokens_user_id_purpose_key"}
 	var constraints []string

@@ -2,6 +2,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -23,6 +24,8 @@ import (
 type Store struct {
 	db       *bun.DB
 	prepares bool
+	language string // of full text search
+	vectors  atomic.Pointer[VectorSearch]
 	cache    atomic.Pointer[cache] // nil unless Watch is told of changes
 	identity atomic.Pointer[uuid.UUID]
 }
@@ -33,6 +36,8 @@ type Options struct {
 	// them between transactions, and keep what was prepared (pgconn.Config.Statements).
 	Prepare bool
 	Hooks   []bun.QueryHook // see every statement
+	// Language is the text search configuration of PostgreSQL that texts are found by; empty for english.
+	Language string
 }
 
 // New makes a store over a pool.
@@ -41,7 +46,7 @@ func New(pool *sql.DB, options Options) *Store {
 	for _, hook := range options.Hooks {
 		db = db.WithQueryHook(hook)
 	}
-	return &Store{db: db, prepares: options.Prepare}
+	return &Store{db: db, prepares: options.Prepare, language: cmp.Or(options.Language, "english")}
 }
 
 // Ping checks that the database answers.
@@ -54,6 +59,8 @@ func (s *Store) Ping(ctx context.Context) error {
 type Reader struct {
 	db        bun.IDB
 	prepares  bool
+	language  string
+	vectors   *VectorSearch // nil for codes alone
 	viewer    model.Viewer
 	selection model.Selection // nil for all columns
 	cache     *cache          // nil in a transaction, which sees its own changes
@@ -62,7 +69,7 @@ type Reader struct {
 
 // Reader gives the reader of this viewer.
 func (s *Store) Reader(viewer model.Viewer) Reader {
-	return Reader{db: s.db, prepares: s.prepares, viewer: viewer, cache: s.cache.Load()}
+	return Reader{db: s.db, prepares: s.prepares, language: s.language, vectors: s.vectors.Load(), viewer: viewer, cache: s.cache.Load()}
 }
 
 // system is the platform itself: it sees everything, and is no user.
@@ -117,7 +124,9 @@ func (tx *Tx) As(viewer model.Viewer) *Tx {
 	if tx.viewer != system {
 		panic("repo: As of a transaction that is not the system's")
 	}
-	return &Tx{Reader{db: tx.db, prepares: tx.prepares, viewer: viewer, writes: true}, tx.stale}
+	as := tx.Reader
+	as.viewer = viewer
+	return &Tx{as, tx.stale}
 }
 
 // txTriesMax bounds how often a transaction is run that PostgreSQL ended for what may not happen again.
@@ -134,7 +143,8 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 	for try := 1; ; try++ {
 		var stale []model.GlobalID
 		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-			t := &Tx{Reader{db: tx, prepares: s.prepares, viewer: viewer, writes: true}, &stale}
+			t := &Tx{s.Reader(viewer), &stale}
+			t.db, t.cache, t.writes = tx, nil, true // a transaction sees its own changes
 			if err := t.confirmViewer(ctx); err != nil {
 				return err
 			}

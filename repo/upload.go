@@ -91,7 +91,9 @@ func (tx *Tx) createStored(
 	}
 	document.Status, document.SHA256 = model.DocumentPending, file.SHA256
 	document.ContainerName, document.BlobName = &file.ContainerName, &file.BlobName
-	also := tx.recorded(model.DocumentCreated, entry{document.AuditSubject(), map[string]any{"name": document.Name}})
+	document.LeaseExpiresAt = leaseUntil(pendingLease)
+	also := slices.Concat(tx.enqueued(processingOf(document)),
+		tx.recorded(model.DocumentCreated, entry{document.AuditSubject(), map[string]any{"name": document.Name}}))
 	if err := insert(ctx, tx, also, document); err != nil {
 		return nil, fmt.Errorf("upload document: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dossier/internal/auth"
+	"dossier/internal/embedding"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -140,4 +141,32 @@ func (db *DB) Token(t testing.TB, user *model.User) string {
 		t.Fatalf("start session: %v", err)
 	}
 	return token
+}
+
+// Chunks gives the document these passages, with their vectors by the offline model, and no others.
+func (db *DB) Chunks(t testing.TB, document *model.Document, texts ...string) []*model.DocumentChunk {
+	t.Helper()
+	vectors, err := embedding.Offline().Documents(t.Context(), texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunks := make([]model.ChunkInput, len(texts))
+	for i, text := range texts {
+		chunks[i] = model.ChunkInput{Position: int32(i), Text: text, End: int32(len([]rune(text)))}
+	}
+	do(t, db, func(ctx context.Context, tx *repo.Tx) (struct{}, error) {
+		return struct{}{}, tx.ReplaceChunks(ctx, repo.Run{DocumentID: document.ID, CompanyID: document.CompanyID}, chunks)
+	})
+	made, err := db.Store.System().ChunksWithoutVector(t.Context(), &document.ID, embedding.OfflineModel, embedding.Offline().Dimensions(), model.ChunkID{}, len(texts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := make([]repo.ChunkVector, len(made))
+	for i, chunk := range made {
+		of[i] = repo.ChunkVector{ChunkID: chunk.ID, Vector: vectors[i]}
+	}
+	do(t, db, func(ctx context.Context, tx *repo.Tx) (struct{}, error) {
+		return struct{}{}, tx.PutVectors(ctx, embedding.OfflineModel, of)
+	})
+	return made
 }

@@ -1,0 +1,153 @@
+package repo
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"dossier/model"
+)
+
+// ChunkVector is what a model makes of a chunk: a vector of the length 1.
+type ChunkVector struct {
+	ChunkID model.ChunkID
+	Vector  model.Vector
+}
+
+// vectorRow is a vector as jsonb_to_recordset reads it.
+type vectorRow struct {
+	ChunkID uuid.UUID `json:"chunk_id"`
+	Vector  string    `json:"vector"` // base64
+	Code    string    `json:"code"`
+	List    string    `json:"list,omitempty"` // as pgvector reads it
+}
+
+// vectorsPerStatement is how many vectors one statement writes.
+const vectorsPerStatement = 500
+
+// PutVectors keeps vectors of chunks, in the place of what the model made of them before. Chunks that are gone meanwhile are left out.
+func (tx *Tx) PutVectors(ctx context.Context, name string, vectors []ChunkVector) error {
+	for len(vectors) > 0 {
+		some := vectors[:min(len(vectors), vectorsPerStatement)]
+		vectors = vectors[len(some):]
+		rows := make([]vectorRow, len(some))
+		for i, v := range some {
+			rows[i] = vectorRow{ChunkID: uuid.UUID(v.ChunkID), Vector: base64.StdEncoding.EncodeToString(v.Vector.Bytes()), Code: signs(v.Vector)}
+			if tx.hasPGVector() {
+				rows[i].List = numbers(v.Vector)
+			}
+		}
+		values, err := json.Marshal(rows)
+		if err != nil {
+			return err
+		}
+		q := tx.db.NewRaw(`WITH brought AS MATERIALIZED (
+				SELECT chunk.company_id, chunk.id, chunk.document_id, decode(row.vector, 'base64') AS vector, row.code, row.list
+				FROM jsonb_to_recordset(?0) AS row (chunk_id uuid, vector text, code text, list text)
+				JOIN document_chunks AS chunk ON chunk.id = row.chunk_id
+				ORDER BY chunk.id FOR KEY SHARE OF chunk
+			), embeddings AS (
+				INSERT INTO chunk_embeddings (company_id, chunk_id, model, dimensions, vector)
+				SELECT company_id, id, ?1, length(vector) / 4, vector FROM brought
+				ON CONFLICT (chunk_id, model) DO UPDATE SET vector = excluded.vector, dimensions = excluded.dimensions
+			)`+tx.alsoIndexed()+`
+			INSERT INTO chunk_codes (company_id, chunk_id, document_id, model, code)
+			SELECT company_id, id, document_id, ?1, code::varbit FROM brought
+			ON CONFLICT (chunk_id, model) DO UPDATE SET code = excluded.code`, string(values), name)
+		if _, err := q.Exec(ctx); err != nil {
+			return fmt.Errorf("put vectors of %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// alsoIndexed puts vectors where pgvector finds them.
+func (tx *Tx) alsoIndexed() string {
+	if !tx.hasPGVector() {
+		return ""
+	}
+	return `, indexed AS (
+				INSERT INTO chunk_vectors (company_id, chunk_id, document_id, model, embedding)
+				SELECT company_id, id, document_id, ?1, list::halfvec FROM brought
+				ON CONFLICT (chunk_id, model) DO UPDATE SET embedding = excluded.embedding
+			)`
+}
+
+// signs is the code of a vector: a bit for each number, 1 for one above zero.
+func signs(v model.Vector) string {
+	code := make([]byte, len(v))
+	for i, x := range v {
+		code[i] = '0'
+		if x > 0 {
+			code[i] = '1'
+		}
+	}
+	return string(code)
+}
+
+// numbers writes a vector as pgvector reads it.
+func numbers(v model.Vector) string {
+	text := make([]byte, 0, 12*len(v))
+	text = append(text, '[')
+	for i, x := range v {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendFloat(text, float64(x), 'g', -1, 32)
+	}
+	return string(append(text, ']'))
+}
+
+// ChunksWithoutVector gives chunks of which the model has made no vector, without their tsv: of one document, or of all, those after
+// an id, up to a limit.
+func (r Reader) ChunksWithoutVector(
+	ctx context.Context, document *model.DocumentID, name string, dimensions int, after model.ChunkID, limit int,
+) ([]*model.DocumentChunk, error) {
+	q := r.chunks().Column("id", "company_id", "document_id", "heading", "text").
+		Where("NOT EXISTS (SELECT FROM chunk_embeddings AS e WHERE e.chunk_id = ?TableAlias.id AND e.model = ? AND e.dimensions = ?)",
+			name, dimensions).
+		Where("?TableAlias.id > ?", after).OrderExpr("?TableAlias.id").Limit(int64(limit))
+	if document != nil {
+		q = q.Where("?TableAlias.document_id = ?", *document)
+	}
+	return all[model.DocumentChunk](ctx, q)
+}
+
+// CountChunks counts the chunks of a document.
+func (r Reader) CountChunks(ctx context.Context, document model.DocumentID) (int, error) {
+	var n int
+	err := r.chunks().ColumnExpr("count(*)").Where("?TableAlias.document_id = ?", document).Scan(ctx, &n)
+	return n, translate(err)
+}
+
+// ModelUse is how many vectors of a model there are.
+type ModelUse struct {
+	Model   string
+	Vectors int64
+}
+
+// EmbeddingModels counts the vectors of each model.
+func (s *Store) EmbeddingModels(ctx context.Context) ([]ModelUse, error) {
+	var uses []ModelUse
+	err := s.db.NewRaw("SELECT model, count(*) AS vectors FROM chunk_embeddings GROUP BY model ORDER BY model").Scan(ctx, &uses)
+	return uses, translate(err)
+}
+
+// ForgetModels deletes some vectors of models that are not among these, and reports how many.
+func (tx *Tx) ForgetModels(ctx context.Context, keep []string) (int32, error) {
+	return count(tx.db.NewRaw(`DELETE FROM chunk_embeddings WHERE (chunk_id, model) IN
+		(SELECT chunk_id, model FROM chunk_embeddings WHERE model NOT IN (?) LIMIT ?)`, bun.List(keep), vectorsPerStatement).Exec(ctx))
+}
+
+// Relanguage makes the full text index of some chunks anew that was made for another language, and reports how many.
+func (tx *Tx) Relanguage(ctx context.Context) (int32, error) {
+	changed, err := count(tx.db.NewRaw(`UPDATE document_chunks SET language = ?2, tsv = `+tsvOf+` WHERE id IN
+		(SELECT id FROM document_chunks WHERE language <> ?2 LIMIT ?3 FOR NO KEY UPDATE SKIP LOCKED)`,
+		"", "", tx.language, vectorsPerStatement).Exec(ctx))
+	return changed, translate(err)
+}
