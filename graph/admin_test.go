@@ -40,6 +40,17 @@ func TestAdminActsAreInTheCompanysLog(t *testing.T) {
 		"PROJECT": projects[0].ID.String(), "DOCUMENT": documents[0].ID.String(), "THEME": theme(t, manager, "Own"),
 		"CONVERSATION": member.Query(t, `mutation { createConversation(input: {title: "t"}) { conversation { id } } }`).Text("createConversation.conversation.id"),
 	}
+	for i, name := range []string{"FAILED", "CANCELED"} {
+		document := w.uploaded(t, member, name, fmt.Sprint("bytes ", i)).Text("document.id")
+		own[name] = document
+		global, err := model.ParseGlobalID(document)
+		if err == nil {
+			_, err = w.Pool.Exec("UPDATE documents SET status = $1 WHERE id = $2", name, global.UUID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	done := slices.Clone(notOfACompany)
 	seen := map[string]bool{}
 	for _, act := range []struct{ mutation, action string }{
@@ -63,6 +74,10 @@ func TestAdminActsAreInTheCompanysLog(t *testing.T) {
 		{`completeUpload(input: {uploadId: "UPLOAD", ownerId: "MEMBER", name: "n"})`, "DOCUMENT_CREATED"},
 		{`updateDocument(input: {id: "DOCUMENT", name: "x"})`, "DOCUMENT_UPDATED"},
 		{`updateDocumentStatus(input: {id: "DOCUMENT", status: PENDING})`, "DOCUMENT_STATUS_CHANGED"},
+		{`putDocumentChunks(input: {documentId: "DOCUMENT", chunks: []})`, "DOCUMENT_CHUNKS_PUT"},
+		{`cancelDocument(input: {id: "DOCUMENT"})`, "DOCUMENT_STATUS_CHANGED"},
+		{`retryDocument(input: {id: "FAILED"})`, "DOCUMENT_STATUS_CHANGED"},
+		{`processDocuments(input: {documentIds: ["CANCELED"]})`, "DOCUMENT_STATUS_CHANGED"},
 		{`createTheme(input: {companyId: "COMPANY", name: "n"})`, "THEME_CREATED"},
 		{`updateTheme(input: {id: "THEME", name: "x"})`, "THEME_UPDATED"},
 		{`attachThemes(input: {themeIds: ["THEME"], projectIds: ["PROJECT"]})`, "THEME_ATTACHED"},

@@ -47,6 +47,15 @@ func (f documentFields) Company(ctx context.Context, d *model.Document) (*model.
 	return required(documentCompany.load(ctx, f.reading, d))
 }
 
+func (f documentFields) Chunks(
+	ctx context.Context, d *model.Document, first *int32, after *string, last *int32, before *string,
+) (*model.DocumentChunkConnection, error) {
+	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
+	return documentChunks.load(ctx, d, func(ctx context.Context, ids []model.DocumentID) (map[model.DocumentID]*model.DocumentChunkConnection, error) {
+		return f.as(ctx).ChunksByDocument(ctx, ids, page)
+	})
+}
+
 func (f documentFields) Themes(
 	ctx context.Context, d *model.Document, first *int32, after *string, last *int32, before *string,
 	filter *model.ThemeFilter, orderBy model.ThemeOrder,
@@ -87,15 +96,6 @@ func (m documentMutations) UpdateDocument(
 		return tx.UpdateDocument(ctx, in)
 	})
 	return &model.UpdateDocumentPayload{Document: document, UserErrors: userErrors}, err
-}
-
-func (m documentMutations) UpdateDocumentStatus(
-	ctx context.Context, in model.UpdateDocumentStatusInput,
-) (*model.UpdateDocumentStatusPayload, error) {
-	document, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.Document, error) {
-		return tx.UpdateDocumentStatus(ctx, in)
-	})
-	return &model.UpdateDocumentStatusPayload{Document: document, UserErrors: userErrors}, err
 }
 
 func (m documentMutations) DeleteDocument(

@@ -27,6 +27,7 @@ type Config struct {
 	Store    *repo.Store
 	Sessions auth.Sessions
 	Files    *files.Files
+	Embedder Embedder // of the model that searches use
 	Logger   *slog.Logger
 	Limits   Limits
 	Timeout  time.Duration // of one operation, with the check of its credential
@@ -76,7 +77,7 @@ var withoutDefer sync.Once
 // a server whether it suggests names. The two share all that is kept and bounded.
 func NewHandler(c Config) http.Handler {
 	schema := exec.NewExecutableSchema(exec.Config{
-		Resolvers:  root{c.Store, c.Sessions, c.Files},
+		Resolvers:  root{c.Store, c.Sessions, c.Files, c.Embedder},
 		Directives: exec.DirectiveRoot{Access: newDenials(c).recorded(access)},
 	})
 	withoutDefer.Do(func() { delete(schema.Schema().Directives, "defer") })
@@ -93,7 +94,7 @@ func NewHandler(c Config) http.Handler {
 
 func (c Config) newServer(schema graphql.ExecutableSchema, limiter *limiter) *handler.Server {
 	server := handler.New(schema)
-	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes, traceable: c.Traceable, files: c.Files})
+	server.AddTransport(transport{bodyBytesMax: c.Limits.BodyBytes, chunkBytesMax: c.Limits.ChunkBytes, traceable: c.Traceable, files: c.Files})
 	server.SetQueryCache(limiter.known)
 	server.SetParserTokenLimit(c.Limits.Tokens)
 	server.SetErrorPresenter(presenter{c.Logger, c.LogValues}.present)
@@ -134,21 +135,28 @@ func unhurried(ctx context.Context, next graphql.ResponseHandler) *graphql.Respo
 	return response
 }
 
-// slowFields are root fields that may take longer than others, where they are the only one of an operation.
+// slowFields are root fields that may take longer than others, where they are the only one of an operation. All of them wait on top of
+// that, where they are to.
 var slowFields = map[string]time.Duration{
+	"uploadDocument": 0,
 	"completeUpload": 5 * time.Minute, // what went straight to the store is read once: 5 GiB at 20 MB a second
 }
 
 // slowness is how long the operation may take where others may not, 0 for most: a slow field has the operation for itself.
-func slowness(operation *ast.OperationDefinition) time.Duration {
-	if len(operation.SelectionSet) != 1 {
+func slowness(operation *graphql.OperationContext) time.Duration {
+	set := operation.Operation.SelectionSet
+	if len(set) != 1 {
 		return 0
 	}
-	field, ok := operation.SelectionSet[0].(*ast.Field)
+	field, ok := set[0].(*ast.Field)
 	if !ok {
 		return 0
 	}
-	return slowFields[field.Name]
+	slow, ok := slowFields[field.Name]
+	if input, _ := field.ArgumentMap(operation.Variables)["input"].(map[string]any); ok && input["waitUntilReady"] == true {
+		slow += waitMax + waitMargin
+	}
+	return slow
 }
 
 // bounded gives each operation a deadline, its name to what it logs, and its selection to what it reads. The check of the
@@ -157,7 +165,7 @@ func bounded(timeout time.Duration) graphql.OperationMiddleware {
 	return func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		operation := graphql.GetOperationContext(ctx)
 		ctx = withSelection(telemetry.WithOperation(ctx, operationName(operation)), operation.Operation)
-		ctx, cancel := context.WithTimeout(ctx, max(timeout-auth.CheckedIn(ctx), slowness(operation.Operation)))
+		ctx, cancel := context.WithTimeout(ctx, max(timeout-auth.CheckedIn(ctx), slowness(operation)))
 		respond := next(ctx)
 		return func(ctx context.Context) *graphql.Response {
 			defer cancel()

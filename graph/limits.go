@@ -23,6 +23,7 @@ import (
 // Limits bound what a request may ask for. A refusal names its limit.
 type Limits struct {
 	BodyBytes  int // the body of a POST, or the query string of a GET
+	ChunkBytes int // the body of a POST by an API key that may process documents: chunks with their vectors
 	Tokens     int // the query's text, in tokens
 	Depth      int // fields below fields; introspection does not count
 	Fields     int // fields, with fragments put in their places
@@ -37,6 +38,7 @@ type Limits struct {
 // DefaultLimits are wide enough for GraphiQL's introspection and for any page that people look at.
 var DefaultLimits = Limits{
 	BodyBytes:  1 << 20,
+	ChunkBytes: 32 << 20,
 	Tokens:     10_000,
 	Depth:      16,
 	Fields:     2_000,

@@ -40,6 +40,11 @@ var (
 	apiKeyCompany = &one[model.APIKey, model.CompanyID, model.Company]{
 		"company", func(k *model.APIKey) *model.CompanyID { return k.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
 
+	chunkDocument = &one[model.DocumentChunk, model.DocumentID, model.Document]{
+		"document", func(c *model.DocumentChunk) *model.DocumentID { return &c.DocumentID }, documentID, repo.Reader.DocumentsByIDs}
+	hitDocument = &one[model.SearchHit, model.DocumentID, model.Document]{
+		"document", func(h *model.SearchHit) *model.DocumentID { return &h.Chunk.DocumentID }, documentID, repo.Reader.DocumentsByIDs}
+
 	documentProject = &one[model.Document, model.ProjectID, model.Project]{
 		"project", func(d *model.Document) *model.ProjectID { return d.ProjectID }, projectID, repo.Reader.ProjectsByIDs}
 	conversationProject = &one[model.Conversation, model.ProjectID, model.Project]{
@@ -73,6 +78,7 @@ var (
 	projectThemes        = &many[model.Project, model.ProjectID, *model.ThemeConnection]{"themes", projectID}
 	projectConversations = &many[model.Project, model.ProjectID, *model.ConversationConnection]{"conversations", projectID}
 
+	documentChunks = &many[model.Document, model.DocumentID, *model.DocumentChunkConnection]{"chunks", documentID}
 	documentThemes = &many[model.Document, model.DocumentID, *model.ThemeConnection]{"themes", documentID}
 
 	themeProjects  = &many[model.Theme, model.ThemeID, *model.ProjectConnection]{"projects", themeID}

@@ -48,6 +48,7 @@ var nodeReaders = map[string]func(context.Context, repo.Reader, []model.GlobalID
 	model.DocumentID{}.Global().Prefix:     nodesBy(repo.Reader.DocumentsByIDs),
 	model.ThemeID{}.Global().Prefix:        nodesBy(repo.Reader.ThemesByIDs),
 	model.ConversationID{}.Global().Prefix: nodesBy(repo.Reader.ConversationsByIDs),
+	model.ChunkID{}.Global().Prefix:        nodesBy(repo.Reader.ChunksByIDs),
 	model.AuditID{}.Global().Prefix:        nodesBy(repo.Reader.AuditEntriesByIDs),
 	model.SessionID{}.Global().Prefix:      nodesBy(repo.Reader.SessionsByIDs),
 	model.AccountID{}.Global().Prefix:      nodesBy(repo.Reader.AccountsByIDs),

@@ -17,6 +17,7 @@ type root struct {
 	store    *repo.Store
 	sessions auth.Sessions
 	files    *files.Files
+	embedder Embedder
 }
 
 var _ exec.ResolverRoot = root{}
@@ -28,6 +29,7 @@ type queries struct {
 	apiKeyQueries
 	projectQueries
 	documentQueries
+	searchQueries
 	themeQueries
 	conversationQueries
 	auditQueries
@@ -44,6 +46,7 @@ type mutations struct {
 	passwordMutations
 	projectMutations
 	documentMutations
+	processingMutations
 	uploadMutations
 	themeMutations
 	conversationMutations
@@ -54,27 +57,29 @@ type mutations struct {
 func (r root) Query() exec.QueryResolver {
 	as := reading{r.store}
 	return queries{nodeQueries{as}, companyQueries{as}, userQueries{as}, apiKeyQueries{as}, projectQueries{as},
-		documentQueries{as}, themeQueries{as}, conversationQueries{as}, auditQueries{as}, adapterQueries{as}}
+		documentQueries{as}, searchQueries{as, r.embedder}, themeQueries{as}, conversationQueries{as}, auditQueries{as}, adapterQueries{as}}
 }
 
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
 	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
 		accessMutations{r.store, r.sessions.Post}, accountMutations{r.store}, apiKeyMutations{r.store},
-		passwordMutations{r.sessions}, projectMutations{r.store}, documentMutations{r.store}, uploadMutations{r.store, r.files}, themeMutations{r.store},
-		conversationMutations{r.store}, adapterMutations{r.store}}
+		passwordMutations{r.sessions}, projectMutations{r.store}, documentMutations{r.store},
+		processingMutations{r.store}, uploadMutations{r.store, r.files}, themeMutations{r.store}, conversationMutations{r.store}, adapterMutations{r.store}}
 }
 
-func (r root) Company() exec.CompanyResolver           { return companyFields{reading{r.store}, r.files} }
-func (r root) User() exec.UserResolver                 { return userFields{reading{r.store}} }
-func (r root) Project() exec.ProjectResolver           { return projectFields{reading{r.store}} }
-func (r root) Document() exec.DocumentResolver         { return documentFields{reading{r.store}, r.files} }
-func (r root) Theme() exec.ThemeResolver               { return themeFields{reading{r.store}} }
-func (r root) Conversation() exec.ConversationResolver { return conversationFields{reading{r.store}} }
-func (r root) AuditEntry() exec.AuditEntryResolver     { return auditFields{reading{r.store}} }
-func (r root) Session() exec.SessionResolver           { return sessionFields{reading{r.store}} }
-func (r root) Account() exec.AccountResolver           { return accountFields{reading{r.store}} }
-func (r root) ApiKey() exec.ApiKeyResolver             { return apiKeyFields{reading{r.store}} }
+func (r root) Company() exec.CompanyResolver             { return companyFields{reading{r.store}, r.files} }
+func (r root) User() exec.UserResolver                   { return userFields{reading{r.store}} }
+func (r root) Project() exec.ProjectResolver             { return projectFields{reading{r.store}} }
+func (r root) Document() exec.DocumentResolver           { return documentFields{reading{r.store}, r.files} }
+func (r root) DocumentChunk() exec.DocumentChunkResolver { return chunkFields{reading{r.store}} }
+func (r root) SearchHit() exec.SearchHitResolver         { return searchHitFields{reading{r.store}} }
+func (r root) Theme() exec.ThemeResolver                 { return themeFields{reading{r.store}} }
+func (r root) Conversation() exec.ConversationResolver   { return conversationFields{reading{r.store}} }
+func (r root) AuditEntry() exec.AuditEntryResolver       { return auditFields{reading{r.store}} }
+func (r root) Session() exec.SessionResolver             { return sessionFields{reading{r.store}} }
+func (r root) Account() exec.AccountResolver             { return accountFields{reading{r.store}} }
+func (r root) ApiKey() exec.ApiKeyResolver               { return apiKeyFields{reading{r.store}} }
 
 // reading is what fields need that read.
 type reading struct {
@@ -85,6 +90,11 @@ type reading struct {
 func (r reading) as(ctx context.Context) repo.Reader {
 	selection, _ := ctx.Value(selectionKey{}).(model.Selection)
 	return r.store.Reader(model.ViewerFrom(ctx)).Selecting(selection)
+}
+
+// whole gives the reader of the request's viewer, for all columns.
+func (r reading) whole(ctx context.Context) repo.Reader {
+	return r.store.Reader(model.ViewerFrom(ctx))
 }
 
 // byID reads one row through a batch read.

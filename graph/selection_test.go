@@ -18,13 +18,14 @@ func (w world) fullRows(t testing.TB) map[string]string {
 	user := w.User(t, w.company, model.RoleMember, "Una User")
 	project := w.Projects(t, user, 1)[0]
 	document := w.Documents(t, user, project, 1)[0]
+	chunk := w.Chunks(t, document, "A passage.")[0]
 	account := w.Account(t, w.member, "github") // which ends invitations
 	w.Token(t, user)
 	w.Invite(t, user)
 	w.Key(t, user, model.ScopeProjectsRead)
 	rows := map[string]string{
 		"Company": w.company.ID.String(), "User": user.ID.String(), "Project": project.ID.String(),
-		"Document": document.ID.String(), "Account": account.ID.String(),
+		"Document": document.ID.String(), "DocumentChunk": chunk.ID.String(), "Account": account.ID.String(),
 	}
 	manager := w.As(t, w.manager)
 	made := manager.Query(t, `mutation($owner: ID!, $project: ID!) {
@@ -38,7 +39,8 @@ func (w world) fullRows(t testing.TB) map[string]string {
 		"UPDATE users SET image = 'image', email_verified_at = now() - interval '1 day'",
 		"UPDATE users SET deactivated_at = now() - interval '2 days' WHERE name = 'Una User'",
 		"UPDATE projects SET archived_at = now() - interval '3 days'",
-		"UPDATE documents SET error_code = 'CODE', error_message = 'message', container_name = 'container', blob_name = 'blob', sha256 = sha256('')",
+		"UPDATE documents SET error_code = 'CODE', error_message = 'message', container_name = 'container', blob_name = 'blob', sha256 = sha256(''), notice = 'notice', page_count = 3, attempt = 2, progress = 0.5",
+		"UPDATE document_chunks SET page = 7",
 		"UPDATE conversations SET container_name = 'container', blob_name = 'blob'",
 		"UPDATE sessions SET user_agent = 'agent', address = '192.0.2.1'",
 		"UPDATE accounts SET scope = 'scope', expires_at = now() + interval '4 days'",

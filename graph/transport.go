@@ -20,6 +20,7 @@ import (
 	"dossier/internal/fault"
 	"dossier/internal/files"
 	"dossier/internal/telemetry"
+	"dossier/model"
 )
 
 // The media types of GraphQL over HTTP (draft of 2025, sections 4 and 6).
@@ -31,9 +32,10 @@ const (
 // transport speaks GraphQL over HTTP by POST, and by GET for queries. gqlgen's own transports read bodies without a cap,
 // answer with the body of the request where it is malformed, and encode answers twice.
 type transport struct {
-	bodyBytesMax int
-	traceable    bool         // extensions.trace is answered
-	files        *files.Files // that requests bring
+	bodyBytesMax  int
+	chunkBytesMax int          // of who may process documents
+	traceable     bool         // extensions.trace is answered
+	files         *files.Files // that requests bring
 }
 
 var _ graphql.Transport = transport{}
@@ -96,7 +98,7 @@ func (t transport) execute(
 	if errs != nil {
 		return exec.DispatchError(graphql.WithOperationContext(r.Context(), operation), errs), status
 	}
-	if slow := slowness(operation.Operation); slow > 0 { // the connection has as long, and then some to be answered
+	if slow := slowness(operation); slow > 0 { // the connection has as long, and then some to be answered
 		until, control := time.Now().Add(slow+answerTime), http.NewResponseController(w)
 		_ = control.SetReadDeadline(until) // net/http watches for the client to leave, and takes its deadline for that
 		_ = control.SetWriteDeadline(until)
@@ -191,9 +193,13 @@ func (t transport) readBody(w http.ResponseWriter, r *http.Request) (*graphql.Ra
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return nil, http.StatusUnsupportedMediaType, badRequest("The body must not be compressed.")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(t.bodyBytesMax)))
+	most := t.bodyBytesMax
+	if viewer := model.ViewerFrom(r.Context()); viewer.HasKey() && viewer.May(model.ScopeDocumentsProcess) {
+		most = max(most, t.chunkBytesMax)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, http.StatusRequestEntityTooLarge, fault.Exceeded("body_bytes", t.bodyBytesMax, 0)
+		return nil, http.StatusRequestEntityTooLarge, fault.Exceeded("body_bytes", most, 0)
 	}
 	if err != nil {
 		return nil, http.StatusBadRequest, badRequest("The body could not be read to its end.")

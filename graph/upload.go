@@ -24,7 +24,7 @@ func (m uploadMutations) UploadDocument(
 	if uploaded != nil || errors.Is(err, pgconn.ErrCommitUnknown) { // another field may have the file, too
 		in.File.Kept = true
 	}
-	return uploadPayload(uploaded, userErrors), err
+	return m.payload(ctx, in.UploadedDocument, uploaded, userErrors, err)
 }
 
 func (m uploadMutations) CreateUpload(
@@ -53,15 +53,21 @@ func (m uploadMutations) CompleteUpload(
 	uploaded, userErrors, err := mutate(ctx, m.store, checked, func(ctx context.Context, tx *repo.Tx) (*repo.Uploaded, error) {
 		return tx.CompleteUpload(ctx, in, file, m.files.Limits.CompanyBytes)
 	})
-	return uploadPayload(uploaded, userErrors), err
+	return m.payload(ctx, in.UploadedDocument, uploaded, userErrors, err)
 }
 
-func uploadPayload(uploaded *repo.Uploaded, userErrors []model.UserError) *model.UploadDocumentPayload {
+func (m uploadMutations) payload(
+	ctx context.Context, in model.UploadedDocument, uploaded *repo.Uploaded, userErrors []model.UserError, err error,
+) (*model.UploadDocumentPayload, error) {
 	payload := &model.UploadDocumentPayload{UserErrors: userErrors}
-	if uploaded != nil {
-		payload.Document, payload.DuplicateOf = uploaded.Document, uploaded.DuplicateOf
+	if uploaded == nil || err != nil {
+		return payload, err
 	}
-	return payload
+	payload.Document, payload.DuplicateOf = uploaded.Document, uploaded.DuplicateOf
+	if in.WaitUntilReady {
+		payload.Document, err = awaitOutcome(ctx, reading{m.store}, uploaded.Document)
+	}
+	return payload, err
 }
 
 // checks are those of an input, and then, when nothing is wrong with it, one that takes more than the input.

@@ -152,6 +152,10 @@ func (a *asking) value(of typeRef, path string) string {
 		return fmt.Sprintf(`"a text that is long enough: %032d"`, a.unique)
 	case "Int", "BigInt":
 		return "1"
+	case "Float":
+		return "0.5"
+	case "Vector":
+		return "[1, 2]"
 	case "Boolean":
 		return "false"
 	case "Time":
@@ -185,6 +189,9 @@ func (s *surface) shallow(of string) string {
 	case definition.Kind != "OBJECT":
 		return ""
 	case strings.HasSuffix(of, "Connection"):
+		if node := strings.TrimSuffix(of, "Connection"); s.types[node] != nil && !slices.Contains(s.nodes, node) {
+			return " { nodes" + s.leaves(node) + " }"
+		}
 		return " { totalCount nodes { id } }"
 	}
 	var fields []string

@@ -29,14 +29,14 @@ var rootRules = map[string]rootRule{
 	"changePassword requestEmailVerification":                                {model.RoleMember, people},
 	"currentApiKey": {model.RoleMember, anyScope},
 
-	"node nodes":                 {model.RoleMember, model.ScopeProjectsRead}, // of projects, as they are asked for here
-	"me user users userByEmail":  {model.RoleMember, model.ScopeUsersRead},
-	"company companies":          {model.RoleMember, model.ScopeCompaniesRead},
-	"project projects":           {model.RoleMember, model.ScopeProjectsRead},
-	"document documents":         {model.RoleMember, model.ScopeDocumentsRead},
-	"theme themes":               {model.RoleMember, model.ScopeThemesRead},
-	"conversation conversations": {model.RoleMember, model.ScopeConversationsRead},
-	"auditLog":                   {model.RoleManager, model.ScopeAuditRead},
+	"node nodes":                         {model.RoleMember, model.ScopeProjectsRead}, // of projects, as they are asked for here
+	"me user users userByEmail":          {model.RoleMember, model.ScopeUsersRead},
+	"company companies":                  {model.RoleMember, model.ScopeCompaniesRead},
+	"project projects":                   {model.RoleMember, model.ScopeProjectsRead},
+	"document documents searchDocuments": {model.RoleMember, model.ScopeDocumentsRead},
+	"theme themes":                       {model.RoleMember, model.ScopeThemesRead},
+	"conversation conversations":         {model.RoleMember, model.ScopeConversationsRead},
+	"auditLog":                           {model.RoleManager, model.ScopeAuditRead},
 
 	"adapterUser adapterUserByEmail adapterUserByAccount adapterAccount adapterSession adapterAuthenticator adapterAuthenticators": {
 		model.RoleManager, model.ScopeAuthAdapter},
@@ -52,7 +52,8 @@ var rootRules = map[string]rootRule{
 	"createProject updateProject deleteProject":                    {model.RoleMember, model.ScopeProjectsWrite},
 	"createDocument createDocuments updateDocument deleteDocument": {model.RoleMember, model.ScopeDocumentsWrite},
 	"uploadDocument createUpload completeUpload":                   {model.RoleMember, model.ScopeDocumentsWrite},
-	"updateDocumentStatus":                                         {model.RoleManager, model.ScopeDocumentsWrite},
+	"retryDocument cancelDocument processDocuments":                {model.RoleMember, model.ScopeDocumentsWrite},
+	"updateDocumentStatus putDocumentChunks":                       {model.RoleManager, model.ScopeDocumentsProcess},
 	"createTheme updateTheme deleteTheme":                          {model.RoleManager, model.ScopeThemesWrite},
 	"attachThemes detachThemes":                                    {model.RoleMember, model.ScopeThemesWrite},
 	"createConversation updateConversation deleteConversation":     {model.RoleMember, model.ScopeConversationsWrite},
@@ -61,7 +62,7 @@ var rootRules = map[string]rootRule{
 // The scope that an API key needs to read a row, wherever a field leads to it.
 var rowScopes = map[string]model.Scope{
 	"Company": model.ScopeCompaniesRead, "User": model.ScopeUsersRead, "Project": model.ScopeProjectsRead,
-	"Document": model.ScopeDocumentsRead, "Theme": model.ScopeThemesRead, "Conversation": model.ScopeConversationsRead,
+	"Document": model.ScopeDocumentsRead, "DocumentChunk": model.ScopeDocumentsRead, "Theme": model.ScopeThemesRead, "Conversation": model.ScopeConversationsRead,
 	"AuditEntry": model.ScopeAuditRead, "Session": people, "Account": people, "Invitation": people, "ApiKey": people,
 }
 
@@ -130,7 +131,7 @@ func roots(s *surface, each func(operation string, f *fieldInfo)) {
 func (s *surface) kindOf(t testing.TB, field, path string) string {
 	name := path[strings.LastIndex(path, ".")+1:]
 	if other, ok := map[string]string{"ownerId": "User", "newOwnerId": "User", "actorId": "User", "ids": "Project", "subjectId": "Project",
-		"uploadId": "Upload"}[name]; ok {
+		"uploadId": "Upload", "documentId": "Document", "documentIds": "Document"}[name]; ok {
 		return other
 	}
 	if name == "id" {
@@ -229,7 +230,8 @@ func missingID(kind string) string {
 }
 
 var prefixes = map[string]string{"Company": "company", "User": "user", "Project": "project", "Document": "document", "Theme": "theme",
-	"Conversation": "conversation", "AuditEntry": "audit", "Session": "session", "Account": "account", "ApiKey": "key", "Upload": "upload"}
+	"Conversation": "conversation", "AuditEntry": "audit", "Session": "session", "Account": "account", "ApiKey": "key", "Upload": "upload",
+	"DocumentChunk": "chunk"}
 
 // An API key reads a row, and what a row leads to, with the scopes of both and with no other one. A person of the company reads
 // all of it.

@@ -15,6 +15,7 @@ func (w world) foreignRows(t testing.TB) map[string]string {
 	t.Helper()
 	project := w.Projects(t, w.stranger, 1)[0]
 	document := w.Documents(t, w.stranger, project, 1)[0]
+	chunk := w.Chunks(t, document, "A Foreign passage.")[0]
 	stranger := w.As(t, w.stranger)
 	made := stranger.Query(t, `mutation($project: ID!) { createTheme(input: {name: "Foreign theme"}) { theme { id } }
 		createConversation(input: {projectId: $project, title: "Foreign talk"}) { conversation { id } }
@@ -26,7 +27,8 @@ func (w world) foreignRows(t testing.TB) map[string]string {
 	w.Invite(t, w.User(t, w.other, model.RoleMember, "Ina Invited"))
 	return map[string]string{
 		"Company": w.other.ID.String(), "User": w.stranger.ID.String(), "Project": project.ID.String(), "Document": document.ID.String(),
-		"Theme": theme, "Conversation": made.Text("createConversation.conversation.id"), "ApiKey": made.Text("createApiKey.apiKey.id"),
+		"DocumentChunk": chunk.ID.String(),
+		"Theme":         theme, "Conversation": made.Text("createConversation.conversation.id"), "ApiKey": made.Text("createApiKey.apiKey.id"),
 		"AuditEntry": stranger.Query(t, `{ auditLog(first: 1) { nodes { id } } }`).Text("auditLog.nodes.0.id"),
 		"Session":    w.sessionID(t, w.Token(t, w.stranger)), "Account": w.Account(t, w.stranger, "google").ID.String(),
 		"Upload": w.sent(t, w.stranger, "foreign bytes"),
@@ -41,7 +43,8 @@ func (w world) foreignState(t testing.TB) string {
 		"companies": "id = $1", "users": "company_id = $1", "projects": "company_id = $1", "documents": "company_id = $1",
 		"themes": "company_id = $1", "conversations": "company_id = $1", "project_themes": "company_id = $1",
 		"document_themes": "company_id = $1", "api_keys": "company_id = $1", "audit_log": "company_id = $1",
-		"uploads":     "company_id = $1",
+		"uploads":         "company_id = $1",
+		"document_chunks": "company_id = $1", "chunk_embeddings": "company_id = $1", "chunk_codes": "company_id = $1",
 		"sessions":    "user_id IN (SELECT id FROM users WHERE company_id = $1)",
 		"accounts":    "user_id IN (SELECT id FROM users WHERE company_id = $1)",
 		"invitations": "user_id IN (SELECT id FROM users WHERE company_id = $1)",

@@ -16,6 +16,7 @@ import (
 	"dossier/graph"
 	"dossier/internal/auth"
 	"dossier/internal/blob"
+	"dossier/internal/embedding"
 	"dossier/internal/files"
 	"dossier/internal/pgtest"
 	"dossier/internal/telemetry"
@@ -62,7 +63,7 @@ func New(t testing.TB, options ...Option) *World {
 	w.URL = "http://" + server.Listener.Addr().String()
 	w.Files = newFiles(t, db, w.URL)
 	config := graph.Config{
-		Store: db.Store, Sessions: sessions, Files: w.Files, Logger: logger,
+		Store: db.Store, Sessions: sessions, Files: w.Files, Embedder: embedding.Offline(), Logger: logger,
 		Limits: graph.DefaultLimits, Timeout: timeout, Explorable: true,
 	}
 	for _, option := range options {
