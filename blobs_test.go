@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -8,6 +9,9 @@ import (
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
 )
+
+// packed is how many files the demo data has.
+var packed = len(seed.Pack())
 
 // What the store and the database do not agree upon is told, and the exit code says whether anything is lost.
 func TestBlobsCheck(t *testing.T) {
@@ -23,15 +27,16 @@ func TestBlobsCheck(t *testing.T) {
 	for id = range u.kept {
 	}
 	stored := storedFiles(t, settings)
-	if len(stored) != 1 || id == "" {
+	if len(stored) != packed+1 || id == "" {
 		t.Fatalf("there are %v", stored)
 	}
-	run(t, []string{"blobs", "check"}, settings...).wantOutput(t, "1 blobs: 0 without a row", "0 documents without their bytes")
+	run(t, []string{"blobs", "check"}, settings...).wantOutput(t, fmt.Sprintf("%d blobs: 0 without a row", packed+1), "0 documents without their bytes")
 
 	run(t, []string{"blobs", "check", "--min-age=0s"}, settings...).wantSentence(t, "--stopped")
 
-	orphan := stored[0] + "-orphan"
-	if err := os.Rename(stored[0], orphan); err != nil {
+	last := stored[packed] // the names begin with the time
+	orphan := last + "-orphan"
+	if err := os.Rename(last, orphan); err != nil {
 		t.Fatal(err)
 	}
 	for _, arguments := range [][]string{{"--min-age=0s", "--dry-run"}, nil, {"--min-age=0s", "--stopped"}} {
@@ -57,11 +62,11 @@ func TestDeletedDocumentsLeaveNothing(t *testing.T) {
 	for _, content := range []string{"one", "two"} {
 		u.withRequest(t.Context(), []byte(content), content)
 	}
-	if stored := storedFiles(t, settings); len(stored) != 2 {
+	if stored := storedFiles(t, settings); len(stored) != packed+2 {
 		t.Fatalf("there are %v", stored)
 	}
 	u.deleteOne(t.Context())
-	eventually(t, "one file to go", func() bool { return len(storedFiles(t, settings)) == 1 })
+	eventually(t, "one file to go", func() bool { return len(storedFiles(t, settings)) == packed+1 })
 	u.deleteOne(t.Context())
-	eventually(t, "the other one to go", func() bool { return len(storedFiles(t, settings)) == 0 })
+	eventually(t, "the other one to go", func() bool { return len(storedFiles(t, settings)) == packed })
 }

@@ -57,8 +57,8 @@ type migrateUp struct{}
 
 // Run applies what is pending.
 func (migrateUp) Run(ctx context.Context) error {
-	return withDatabase(ctx, func(_ config.Config, db *database) error {
-		applied, err := db.migrateUp(ctx)
+	return withDatabase(ctx, func(c config.Config, db *database) error {
+		applied, err := db.migrateUp(ctx, c)
 		for _, name := range applied {
 			fmt.Println("applied", name)
 		}
@@ -133,10 +133,14 @@ func (seedCommand) Run(ctx context.Context) error {
 		if !c.IsDevelopment() {
 			return errors.New("the demo data has passwords that everyone knows: it is for development only")
 		}
-		if _, err := db.migrateUp(ctx); err != nil {
+		if _, err := db.migrateUp(ctx, c); err != nil {
 			return err
 		}
-		loaded, err := db.seed(ctx)
+		f, err := newFiles(c, db.store)
+		if err != nil {
+			return err
+		}
+		loaded, err := db.seed(ctx, f)
 		switch {
 		case err != nil:
 			return err

@@ -17,6 +17,7 @@ import (
 
 	"dossier/internal/config"
 	"dossier/internal/fault"
+	"dossier/internal/files"
 	"dossier/internal/pgconn"
 	"dossier/internal/pgdev"
 	"dossier/internal/seed"
@@ -33,6 +34,7 @@ type database struct {
 	store    *repo.Store
 	embedded *pgdev.Server // nil with POSTGRES_URL
 	prepared atomic.Pointer[fault.Error]
+	search   atomic.Pointer[repo.VectorSearch] // nil until it is decided
 }
 
 // statementTimeout ends in PostgreSQL what no deadline of a request has ended.
@@ -60,7 +62,7 @@ func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*d
 		db.close()
 		return nil, err
 	}
-	db.store = repo.New(db.pool, repo.Options{Prepare: c.PostgresDirectURL == "", Hooks: []bun.QueryHook{
+	db.store = repo.New(db.pool, repo.Options{Language: c.SearchLanguage, Prepare: c.PostgresDirectURL == "", Hooks: []bun.QueryHook{
 		telemetry.StatementHook{}, telemetry.QueryLog{
 			Logger: logger, All: c.LogQueries, Failed: c.DebugDB, Slow: c.SlowQuery, ShowValues: c.IsDevelopment(),
 		}}})
@@ -110,10 +112,10 @@ const (
 )
 
 // prepare migrates and seeds as configured, once the database can be reached; then requests can be served.
-func (db *database) prepare(ctx context.Context, c config.Config) error {
+func (db *database) prepare(ctx context.Context, c config.Config, f *files.Files) error {
 	var told time.Time
 	for ctx.Err() == nil {
-		err := db.prepareOnce(ctx, c)
+		err := db.prepareOnce(ctx, c, f)
 		if err == nil {
 			db.prepared.Store(nil)
 			return nil
@@ -145,6 +147,8 @@ func errWaiting(err error) *fault.Error {
 	switch {
 	case errors.Is(err, errPending):
 		return errPending
+	case errors.Is(err, seed.ErrNotKept) && fault.Is(err, fault.Unavailable):
+		return fault.New(fault.Unavailable, "The store of the documents cannot be reached.")
 	case pgconn.Unavailable(err), fault.Is(err, fault.Unavailable), fault.Is(err, fault.Timeout):
 		return fault.New(fault.Unavailable, "The database cannot be reached.")
 	}
@@ -159,8 +163,11 @@ func reason(waiting *fault.Error, err error) string {
 	return " (" + cause(err).Error() + ")"
 }
 
-func (db *database) prepareOnce(ctx context.Context, c config.Config) error {
+func (db *database) prepareOnce(ctx context.Context, c config.Config, f *files.Files) error {
 	if err := db.prepareSchema(ctx, c); err != nil {
+		return err
+	}
+	if err := db.prepareSearch(ctx, c); err != nil {
 		return err
 	}
 	if !c.IsDevelopment() {
@@ -169,14 +176,14 @@ func (db *database) prepareOnce(ctx context.Context, c config.Config) error {
 	if !*c.AutoMigrate {
 		return nil
 	}
-	_, err := db.seed(ctx)
+	_, err := db.seed(ctx, f)
 	return err
 }
 
 // prepareSchema migrates if it may, and checks that there is nothing to migrate otherwise.
 func (db *database) prepareSchema(ctx context.Context, c config.Config) error {
 	if *c.AutoMigrate {
-		_, err := db.migrateUp(ctx)
+		_, err := db.migrateUp(ctx, c)
 		return err
 	}
 	return db.apart("migrate", func(pool *sql.DB) error {
@@ -188,8 +195,30 @@ func (db *database) prepareSchema(ctx context.Context, c config.Config) error {
 	})
 }
 
-// seed loads the demo data into an empty database and reports whether it did.
-func (db *database) seed(ctx context.Context) (loaded bool, err error) {
+// prepareSearch decides how searches find their candidates, and checks that the database knows the language.
+func (db *database) prepareSearch(ctx context.Context, c config.Config) error {
+	known, err := db.store.KnowsLanguage(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return fmt.Errorf("SEARCH_LANGUAGE %s is no text search configuration of the database", c.SearchLanguage)
+	}
+	search, err := db.store.ChooseVectorSearch(ctx, c.EmbeddingsSearchModel, c.EmbeddingsSearchDimensions)
+	db.search.Store(&search)
+	return err
+}
+
+// details are what /readyz says of a database that is ready.
+func (db *database) details() string {
+	if search := db.search.Load(); search != nil {
+		return "search: " + search.String()
+	}
+	return ""
+}
+
+// seed loads the demo data into an empty database, with its documents' bytes, and reports whether it did.
+func (db *database) seed(ctx context.Context, f *files.Files) (loaded bool, err error) {
 	done := sayIfSlow("Loading the demo data …")
 	defer done()
 	err = db.apart("load the demo data", func(pool *sql.DB) error {
@@ -202,18 +231,21 @@ func (db *database) seed(ctx context.Context) (loaded bool, err error) {
 		if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(hashtext('dossier seed'))"); err != nil {
 			return err
 		}
-		loaded, err = seed.Load(ctx, db.store)
+		loaded, err = seed.Load(ctx, db.store, f)
 		return err
 	})
 	return loaded, err
 }
 
 // migrateUp applies what is pending and gives the names of it.
-func (db *database) migrateUp(ctx context.Context) (applied []string, err error) {
+func (db *database) migrateUp(ctx context.Context, c config.Config) (applied []string, err error) {
 	done := sayIfSlow("Migrating the database …")
 	defer done()
 	err = db.apart("migrate", func(pool *sql.DB) error {
-		applied, err = migrations.Up(ctx, pool)
+		if applied, err = migrations.Up(ctx, pool); err != nil {
+			return err
+		}
+		_, err = repo.New(pool, repo.Options{}).PreparePGVector(ctx, c.EmbeddingsSearchModel, c.EmbeddingsSearchDimensions)
 		return err
 	})
 	return applied, err

@@ -41,16 +41,6 @@ func warnOfKeys(c config.Config, logger *slog.Logger) {
 	}
 }
 
-// newDocuments gives the documents' bytes, and the background work that looks after them.
-func newDocuments(c config.Config, db *database, logger *slog.Logger, admin *admin) (*files.Files, *jobs.Runner, error) {
-	documents, err := newFiles(c, db.store)
-	if err != nil {
-		return nil, nil, err
-	}
-	runner, err := newJobs(c, db, documents, logger, admin)
-	return documents, runner, err
-}
-
 // Bounds of background work.
 const (
 	removeTimeout = 5 * time.Minute
@@ -59,42 +49,23 @@ const (
 )
 
 // newJobs prepares the background work of this instance, nil for none.
-func newJobs(c config.Config, db *database, f *files.Files, logger *slog.Logger, admin *admin) (*jobs.Runner, error) {
+func newJobs(c config.Config, db *database, d archive, logger *slog.Logger, admin *admin) (*jobs.Runner, error) {
 	if c.JobWorkers == 0 {
 		return nil, nil
 	}
-	work := []jobs.Work{
+	f := d.files
+	work := append(d.processing(c, logger),
 		jobs.For(func(ctx context.Context, job model.RemoveBlobs) error { return f.Remove(ctx, job.Blobs...) },
 			jobs.Options{Timeout: removeTimeout}),
 		jobs.For(func(ctx context.Context, _ model.SweepBlobs) error { return sweep(ctx, f, logger) },
 			jobs.Options{Timeout: sweepTimeout, Every: upkeepEvery, MaxAttempts: 2}),
 		jobs.For(func(ctx context.Context, _ model.DeleteExpired) error { return deleteExpired(ctx, db.store) },
 			jobs.Options{Every: upkeepEvery, MaxAttempts: 2}),
-	}
+	)
 	return jobs.Open(jobs.Config{
 		URL: db.sessions.URL, DefaultSSLMode: db.sessions.DefaultSSLMode, ConnectTimeout: c.ConnectTimeout,
 		Workers: c.JobWorkers, Work: work, Logger: logger, Metrics: admin.metrics,
 	})
-}
-
-// runJobs runs background work, once the database is prepared, until the context ends or stop is called, which waits for what is under way.
-func runJobs(ctx context.Context, runner *jobs.Runner, prepared <-chan struct{}, logger *slog.Logger) (stop func()) {
-	if runner == nil {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		select {
-		case <-prepared:
-		case <-ctx.Done():
-		}
-		if err := runner.Run(ctx); err != nil {
-			logger.Error("no background jobs run here", "error", err)
-		}
-	}()
-	return func() { cancel(); <-ended }
 }
 
 // deleteExpired clears what is over, a batch at a time.

@@ -68,6 +68,25 @@ func TestIntegratingPageHasAllCodes(t *testing.T) {
 	wantRows(t, "Errors", pageTable(t, "Errors"), codes)
 }
 
+// What a document failed of is told by codes, which several rooms give.
+func TestIntegratingPageHasAllFailures(t *testing.T) {
+	t.Parallel()
+	var codes []string
+	for file, pattern := range map[string]string{
+		"internal/extract/errors.go": `Code = "([A-Z_]+)"`, "internal/ingest/work.go": `failed\w+ += "([A-Z_]+)"`,
+		"repo/processing.go": `Failed\w+ += "([A-Z_]+)"`,
+	} {
+		found := regexp.MustCompile(pattern).FindAllStringSubmatch(readText(t, file), -1)
+		if len(found) == 0 {
+			t.Errorf("%s has no codes", file)
+		}
+		for _, code := range found {
+			codes = append(codes, code[1])
+		}
+	}
+	wantRows(t, "Documents are read", pageTable(t, "Documents are read"), codes)
+}
+
 // numbered repeats a text with its number in it.
 func numbered(n int, text string) string {
 	var all strings.Builder

@@ -124,6 +124,7 @@ func TestIntegratingPage(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := integrated(t, seeded(t).URL)
+			p.waitProcessed(t)
 			folder := t.TempDir()
 			var script strings.Builder
 			for i, one := range commands {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,9 +93,25 @@ func (o *output) String() string {
 func command(arguments []string, settings ...string) *exec.Cmd {
 	cmd := exec.Command(binary, arguments...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "PG_BIN=" + os.Getenv("PG_BIN"),
-		"REQUEST_TIMEOUT=" + patience.String(), "ADMIN_ADDR=off", "BLOB_URL=" + newBlobURL()}, settings...)
+		"REQUEST_TIMEOUT=" + patience.String(), "ADMIN_ADDR=off", "BLOB_URL=" + blobURL(settings...)}, settings...)
 	cmd.WaitDelay = patience
 	return cmd
+}
+
+// blobURL is where a program with the settings keeps files: where its database is, or with others that have the same one.
+func blobURL(settings ...string) string {
+	address := newBlobURL()
+	for _, setting := range settings {
+		switch name, value, _ := strings.Cut(setting, "="); name {
+		case "DATA_DIR":
+			address = "" // the default, which is below it
+		case "POSTGRES_URL":
+			if u, err := url.Parse(value); err == nil && strings.Trim(u.Path, "/") != "" {
+				return "file://" + filepath.Join(filepath.Dir(binary), "blobs-of-"+strings.Trim(u.Path, "/"), "documents")
+			}
+		}
+	}
+	return address
 }
 
 // newBlobURL is a folder that nobody else has: the default one may be a developer's.
@@ -168,6 +185,16 @@ func (p *program) get(path string) (status int, body string, err error) {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	return response.StatusCode, string(text), err
+}
+
+// waitProcessed waits until the tender pack of the demo data can be searched.
+func (p *program) waitProcessed(t *testing.T) {
+	t.Helper()
+	member := p.with(p.signIn(t, "member@demo.example"))
+	eventually(t, "the tender pack", func() bool {
+		data := member.Query(t, `{ projects(filter: {search: "Harborview"}) { nodes { documents(filter: {status: [READY]}) { totalCount } } } }`)
+		return data.Text("projects.nodes.0.documents.totalCount") == strconv.Itoa(len(seed.Pack()))
+	})
 }
 
 // with gives a client that sends the token, "" for none.

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"dossier/internal/blob"
+	"dossier/internal/files"
 	"dossier/internal/pgconn"
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
@@ -250,10 +252,22 @@ func (o *outage) check(gone, back time.Time) {
 func seeded(t *testing.T) *pgtest.DB {
 	t.Helper()
 	db := pgtest.New(t)
-	if _, err := seed.Load(t.Context(), db.Store); err != nil {
+	loadDemo(t, db.Store, db.URL)
+	return db
+}
+
+// loadDemo loads the demo data into the database at the address.
+func loadDemo(t *testing.T, store *repo.Store, address string) {
+	t.Helper()
+	blobs, err := blob.Open(blobURL("POSTGRES_URL=" + address))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return db
+	defer blobs.Close()
+	limits := files.Limits{FileBytes: 1 << 20, Types: []string{"*"}}
+	if _, err := seed.Load(t.Context(), store, files.New(files.Config{Store: store, Blobs: blobs, Limits: limits})); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // behindProxy gives the URL of the database through a proxy that lets everything pass.
@@ -356,7 +370,5 @@ func testFailedOver(t *testing.T) {
 func (c *cluster) load(t *testing.T) {
 	t.Helper()
 	run(t, []string{"migrate", "up"}, "POSTGRES_URL="+c.url(c)).wantOutput(t, "applied")
-	if _, err := seed.Load(t.Context(), repo.New(c.pool(t), repo.Options{})); err != nil {
-		t.Fatal(err)
-	}
+	loadDemo(t, repo.New(c.pool(t), repo.Options{}), c.url(c))
 }

@@ -93,6 +93,7 @@ func TestPlayground(t *testing.T) {
 	chromium(t)
 	server := serve(t, "DATA_DIR="+seededFolder(t))
 	server.waitReady(t)
+	server.waitProcessed(t)
 	p := openPlayground(t, server.url+"/")
 	t.Run("signs in by one click", func(t *testing.T) { testOneClick(t, p) })
 	screenshot(t, p)
@@ -346,7 +347,7 @@ func TestPlaygroundSignInForm(t *testing.T) {
 	t.Parallel()
 	chromium(t)
 	w := apitest.New(t)
-	if _, err := seed.Load(t.Context(), w.Store); err != nil {
+	if _, err := seed.Load(t.Context(), w.Store, w.Files); err != nil {
 		t.Fatal(err)
 	}
 	p := openPlayground(t, w.URL+"/")

@@ -62,9 +62,7 @@ func TestExampleOfProductionIsTaken(t *testing.T) {
 func TestProductionRefusesDemoSignIns(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	if _, err := seed.Load(t.Context(), db.Store); err != nil {
-		t.Fatal(err)
-	}
+	loadDemo(t, db.Store, db.URL)
 	r := run(t, nil, productionSettings(db.URL, "HTTP_ADDR="+freeAddress(t), "SHUTDOWN_DELAY=0s", "SLOW_QUERY=0s")...)
 	r.wantSentence(t, "demo user", "admin@demo.example", "delete")
 	if strings.Contains(r.stderr, seed.Password) {

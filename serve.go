@@ -13,7 +13,6 @@ import (
 	"dossier/internal/auth"
 	"dossier/internal/config"
 	"dossier/internal/fault"
-	"dossier/internal/files"
 	"dossier/internal/web"
 )
 
@@ -94,20 +93,21 @@ func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 
 // newServer puts the parts together.
 func newServer(
-	c config.Config, db *database, credentials auth.Credentials, sessions auth.Sessions, documents *files.Files, leave *drain,
+	c config.Config, db *database, credentials auth.Credentials, sessions auth.Sessions, documents archive, leave *drain,
 	logger *slog.Logger, admin *admin,
 ) *http.Server {
 	router := web.Config{
 		GraphQL: db.whenPrepared(graph.NewHandler(graph.Config{
-			Store: db.store, Sessions: sessions, Files: documents, Logger: logger,
+			Store: db.store, Sessions: sessions, Files: documents.files, Embedder: documents.search, Logger: logger,
 			Limits: graph.DefaultLimits, Timeout: c.RequestTimeout, Explorable: *c.Introspection, LogValues: c.IsDevelopment(),
 			Traceable: c.IsDevelopment(),
 		})),
-		Files:          documents,
+		Files:          documents.files,
 		WhenPrepared:   db.whenPrepared,
 		Authenticate:   credentials.Viewer,
 		AuthTimeout:    c.RequestTimeout,
 		Readiness:      leave.readiness(db.readiness),
+		ReadyDetails:   db.details,
 		Schema:         schema,
 		Explorable:     *c.Introspection,
 		Playground:     *c.Playground,

@@ -24,8 +24,10 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" help:"Change the database's schema."`
 	Seed        seedCommand        `cmd:"" help:"Load the demo data into an empty database."`
 	InviteAdmin inviteAdminCommand `cmd:"" help:"Add platform staff, and print the link to set a password by. The way to a first user."`
+	Reembed     reembedCommand     `cmd:"" help:"Make the vectors that chunks lack of the model in the settings, and the index of words in its language."`
 	Blobs       blobsCommand       `cmd:"" help:"Look after the documents' bytes."`
 	Health      healthCommand      `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 0 if it is."`
+	Extract     extractCommand     `cmd:"" hidden:"" help:"Read a file in a process of its own. The server starts this itself."`
 	Schema      schemaCommand      `cmd:"" help:"Print the GraphQL schema."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
@@ -82,18 +84,18 @@ func (serveCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer sessions.Post.Close()
-	documents, background, err := newDocuments(c, db, logger, admin)
+	documents, err := newDocuments(c, db, logger, admin)
 	if err != nil {
 		return err
 	}
 	prepared := make(chan struct{})
-	defer runJobs(ctx, background, prepared, logger)()
+	defer documents.run(ctx, c, prepared, logger)()
 	leave := &drain{delay: *c.ShutdownDelay}
 	server := newServer(c, db, credentials, sessions, documents, leave, logger, admin)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	go func() {
-		if err := db.prepare(ctx, c); err != nil {
+		if err := db.prepare(ctx, c, documents.files); err != nil {
 			failed <- err
 			return
 		}

@@ -213,7 +213,7 @@ func TestRunsAsAnOrdinaryUser(t *testing.T) {
 	gid, _ := strconv.Atoi(group)
 	folder := nobodysFolder(t)
 	asNobody := func(arguments []string, settings ...string) *exec.Cmd {
-		cmd := command(arguments, append(settings, "HOME="+folder)...)
+		cmd := command(arguments, append(settings, "HOME="+folder, "BLOB_URL=")...) // files, too, where the user may write
 		cmd.Dir = folder
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		return cmd

@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"dossier/internal/blob"
@@ -62,6 +63,14 @@ func (f *Files) Open(ctx context.Context, token string) (*Download, error) {
 }
 
 // ref is where the document's bytes are. Rows of the old store name its containers.
+// Content gives a document's bytes to Dossier itself. It is NOT_FOUND where the store has lost them.
+func (f *Files) Content(ctx context.Context, document *model.Document) (io.ReadCloser, error) {
+	if document.BlobName == nil {
+		return nil, fault.Missing("file")
+	}
+	return f.Blobs.Read(ctx, f.ref(document))
+}
+
 func (f *Files) ref(document *model.Document) blob.Ref {
 	ref := blob.Ref{Container: f.Blobs.Container(), Name: *document.BlobName}
 	if document.ContainerName != nil {

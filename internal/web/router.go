@@ -30,6 +30,7 @@ type Config struct {
 	Authenticate   func(ctx context.Context, token string) (model.Viewer, error)
 	AuthTimeout    time.Duration                   // of Authenticate, and no more than the whole request's
 	Readiness      func(ctx context.Context) error // nil when requests can be served
+	ReadyDetails   func() string                   // what is told with being ready, a line; nil for nothing
 	Schema         string                          // the SDL
 	Explorable     bool                            // everyone may read the schema; else API keys with the scope for it
 	Playground     bool                            // everyone is served the playground; else those keys
@@ -75,7 +76,7 @@ func NewRouter(c Config) http.Handler {
 		r.Route(strings.TrimSuffix(files.PathUploads, "/"), c.uploads)
 	})
 	r.Get(pathHealth, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
-	r.Get(pathReadiness, readiness(c.Readiness))
+	r.Get(pathReadiness, readiness(c.Readiness, c.ReadyDetails))
 	c.explore(r)
 	return r
 }
@@ -86,13 +87,17 @@ func text(w http.ResponseWriter, status int, body string) {
 	_, _ = io.WriteString(w, body)
 }
 
-func readiness(ready func(context.Context) error) http.HandlerFunc {
+func readiness(ready func(context.Context) error, details func() string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := ready(telemetry.WithOperation(r.Context(), "readyz")); err != nil {
 			text(w, http.StatusServiceUnavailable, "not ready: "+publicReason(err)+"\n")
 			return
 		}
-		text(w, http.StatusOK, "ready\n")
+		answer := "ready\n"
+		if details != nil {
+			answer += details() + "\n"
+		}
+		text(w, http.StatusOK, answer)
 	}
 }
 
