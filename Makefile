@@ -1,6 +1,6 @@
 # What CI runs, one target each; `make check` is all of them.
 
-.PHONY: check test lint generate generated screenshot bench bench-growth bench-smoke bench-report bench-test
+.PHONY: check test lint generate generated screenshot bench bench-growth bench-search bench-smoke bench-report bench-test
 
 check: lint generated test bench-test bench-smoke
 
@@ -8,10 +8,10 @@ check: lint generated test bench-test bench-smoke
 test:
 	go test -race -timeout 40m ./...
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
-		echo "SKIPPED: there is no Chromium, so nobody looked at the playground. On Debian: apt-get install chromium"
+		echo "SKIPPED: there is no Chromium, so nobody looked at the playground or read its PDF. On Debian: apt-get install chromium"
 	@PATH="$$PATH:/usr/sbin"; command -v pgbouncer >/dev/null || \
 		echo "SKIPPED: there is no PgBouncer, so nothing went through a pooler. On Debian: apt-get install pgbouncer"
-	@command -v npm >/dev/null || echo "SKIPPED: there is no npm, so nobody tried the adapter of Auth.js, uploads from a page, and Azure. Install Node.js 20 or later"
+	@command -v npm >/dev/null || echo "SKIPPED: there is no npm, so nobody tried the adapter of Auth.js, uploads from a page, office files, Azure, and pgvector. Install Node.js 20 or later"
 	@command -v curl >/dev/null && command -v jq >/dev/null || \
 		echo "SKIPPED: curl or jq is missing, so docs/integrating.md was not tried. On Debian: apt-get install curl jq"
 
@@ -45,6 +45,9 @@ bench:
 
 bench-growth:
 	@$(in_bench) growth
+
+bench-search:
+	@$(in_bench) search
 
 bench-smoke:
 	@$(in_bench) smoke

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"dossier/internal/auth"
+	"dossier/internal/files"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -25,8 +26,8 @@ var SignIns = []struct {
 }
 
 // Load fills an empty database and reports whether it did; one that has a company or user stays as it is. It is one
-// transaction: a program that is killed meanwhile leaves an empty database.
-func Load(ctx context.Context, store *repo.Store) (bool, error) {
+// transaction: a program that is killed meanwhile leaves an empty database, and files that the next sweep removes.
+func Load(ctx context.Context, store *repo.Store, kept *files.Files) (bool, error) {
 	empty, err := store.IsEmpty(ctx)
 	if err != nil || !empty {
 		return false, err
@@ -35,8 +36,12 @@ func Load(ctx context.Context, store *repo.Store) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	pack, settle, err := receivePack(ctx, kept)
+	if err != nil {
+		return false, err
+	}
 	err = store.SystemTx(ctx, func(ctx context.Context, tx *repo.Tx) error {
-		s := seeder{hash: hash, chance: rand.New(rand.NewPCG(1, 2))}
+		s := seeder{hash: hash, chance: rand.New(rand.NewPCG(1, 2)), pack: pack}
 		for i, company := range companies {
 			if err := s.company(ctx, tx, company, i == 0); err != nil {
 				return fmt.Errorf("seed %s: %w", company.name, err)
@@ -44,12 +49,14 @@ func Load(ctx context.Context, store *repo.Store) (bool, error) {
 		}
 		return nil
 	})
+	settle(err)
 	return err == nil, err
 }
 
 type seeder struct {
 	hash   string
 	chance *rand.Rand // the same at each start
+	pack   []*model.ReceivedFile
 }
 
 // company adds one company; the first one has the demo sign-ins.
@@ -93,7 +100,10 @@ func (s *seeder) company(ctx context.Context, tx *repo.Tx, c demoCompany, first 
 			return err
 		}
 	}
-	return nil
+	if !first {
+		return nil
+	}
+	return s.tender(ctx, tx.As(viewer(users[0])), themes)
 }
 
 // themes adds the company's win themes.
@@ -180,7 +190,7 @@ func (s *seeder) projects(ctx context.Context, tx *repo.Tx, n int) ([]*model.Doc
 		}
 		inputs := make([]model.DocumentInput, 3+s.chance.IntN(12))
 		for i := range inputs {
-			file := pick(s, files)
+			file := pick(s, fileNames)
 			inputs[i] = model.DocumentInput{
 				ProjectID: &project.ID, Name: fmt.Sprintf("%02d %s", i+1, file.name), ContentType: file.contentType,
 				SizeBytes: 20_000 + s.chance.Int64N(5_000_000),

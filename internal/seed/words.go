@@ -59,7 +59,7 @@ var talks = []string{
 	"Summary of the contract terms", "Questions for the client before Friday", "How is the offer evaluated?",
 }
 
-var files = []struct{ name, contentType string }{
+var fileNames = []struct{ name, contentType string }{
 	{"Invitation to tender.pdf", "application/pdf"},
 	{"Specification of requirements.pdf", "application/pdf"},
 	{"Price sheet.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
