@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// cellsFile and growthFile hold the raw figures of the two reports, below place.Output.
+// cellsFile and the others hold the raw figures of the reports, below place.Output.
 const (
 	cellsFile  = "cells.jsonl"
 	growthFile = "growth.jsonl"
+	searchFile = "search.jsonl"
 )
 
 type runCommand struct {
@@ -120,7 +121,17 @@ func (c smokeCommand) Run(ctx context.Context) error {
 	if err := checkStatements(results.statements); err != nil {
 		return err
 	}
-	return failIfWrong(results)
+	return errors.Join(failIfWrong(results), c.searchToo(ctx))
+}
+
+// searchToo tries a few searches: passages of some companies, and the questions.
+func (c smokeCommand) searchToo(ctx context.Context) error {
+	search := searchCommand{place: c.place, Chunks: smokeChunks, Grown: smokeChunks, Connections: 4, Rounds: 1, Duration: c.Duration}
+	results, err := search.record(ctx, filepath.Join(c.dir(), "smoke-search.jsonl"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(failIfWrong(results), results.missed())
 }
 
 func checkStatements(all []statements) error {
@@ -141,7 +152,7 @@ type reportCommand struct {
 
 // Run writes those reports that there are figures of.
 func (c reportCommand) Run() error {
-	for file, write := range map[string]func(string, *results) error{cellsFile: writeReport, growthFile: writeGrowth} {
+	for file, write := range map[string]func(string, *results) error{cellsFile: writeReport, growthFile: writeGrowth, searchFile: writeSearch} {
 		f, err := os.Open(filepath.Join(c.Output, file))
 		if errors.Is(err, os.ErrNotExist) {
 			continue

@@ -15,6 +15,8 @@ const (
 	kindComparison = "comparison"
 	kindStatements = "statements"
 	kindCell       = "cell"
+	kindQuality    = "quality"
+	kindRecall     = "recall"
 )
 
 // run says what was measured, where and how.
@@ -93,6 +95,8 @@ type results struct {
 	comparisons []comparison
 	statements  []statements
 	cells       []cell
+	qualities   []quality
+	recalls     []recall
 }
 
 func (r *results) add(record any) {
@@ -105,6 +109,10 @@ func (r *results) add(record any) {
 		r.statements = append(r.statements, record)
 	case cell:
 		r.cells = append(r.cells, record)
+	case quality:
+		r.qualities = append(r.qualities, record)
+	case recall:
+		r.recalls = append(r.recalls, record)
 	}
 }
 
@@ -181,6 +189,10 @@ func parseRecord(line []byte) (any, error) {
 		return decode[statements](line)
 	case kindCell:
 		return decode[cell](line)
+	case kindQuality:
+		return decode[quality](line)
+	case kindRecall:
+		return decode[recall](line)
 	}
 	return nil, fmt.Errorf("a record of the unknown kind %q", head.Kind)
 }

@@ -3,6 +3,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -30,8 +31,9 @@ type Target struct {
 
 // Request is one thing to ask for, and what its answer must be like.
 type Request struct {
-	Body  []byte
-	Check func(status int, body []byte) error
+	Body   []byte
+	Check  func(status int, body []byte) error
+	Bearer string // the credential of this request; "" for the target's
 }
 
 // Source gives the next request of a worker, which are numbered from 0. Workers call it at the same time.
@@ -143,8 +145,12 @@ func prepare(request *fasthttp.Request, target Target) {
 	request.SetRequestURI("http://" + target.Address + target.Path)
 	request.Header.SetContentType("application/json")
 	request.Header.Set("Accept", "application/json")
-	if target.Bearer != "" {
-		request.Header.Set("Authorization", "Bearer "+target.Bearer)
+	authorize(request, target.Bearer)
+}
+
+func authorize(request *fasthttp.Request, bearer string) {
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
 	}
 }
 
@@ -157,6 +163,7 @@ func (w *worker) run(target Target, phase *atomic.Int32, answered *atomic.Bool, 
 	for phase.Load() != over {
 		asked := next()
 		request.SetBodyRaw(asked.Body)
+		authorize(request, cmp.Or(asked.Bearer, target.Bearer))
 		began := time.Now()
 		err := w.client.Do(request, response)
 		took := time.Since(began)
