@@ -203,7 +203,7 @@ const asked = `SELECT strict, CASE WHEN strict::text ~ '[!|<]' THEN strict ELSE 
 
 // byText finds the chunks that all of the text's words are in.
 func (r Reader) byText(ctx context.Context, s model.Search) ([]found, error) {
-	matches, err := r.matches(s)
+	matches, err := r.matches(s, matchesMax)
 	if err != nil {
 		return nil, err
 	}
@@ -225,12 +225,12 @@ func (r Reader) byText(ctx context.Context, s model.Search) ([]found, error) {
 }
 
 // matches are some of the chunks that all of the text's words are in.
-func (r Reader) matches(s model.Search) (*bun.SelectQuery, error) {
+func (r Reader) matches(s model.Search, most int64) (*bun.SelectQuery, error) {
 	q, err := searched[model.DocumentChunk](r, s.Filter)
 	if err != nil {
 		return nil, err
 	}
-	return q.Column("id", "tsv").Join("CROSS JOIN asked").Where("?TableAlias.tsv @@ asked.strict").Limit(matchesMax), nil
+	return q.Column("id", "tsv").Join("CROSS JOIN asked").Where("?TableAlias.tsv @@ asked.strict").Limit(most), nil
 }
 
 // snippetOptions are those of ts_headline (PostgreSQL documentation, 12.3.4).

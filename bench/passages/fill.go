@@ -141,7 +141,7 @@ func (c *Company) Fill(ctx context.Context, store *repo.Store, texts *Texts, fro
 func (c *Company) embed(ctx context.Context, store *repo.Store, inProject map[model.DocumentID]bool, from, of int) error {
 	offline := embedding.Offline()
 	for after := (model.ChunkID{}); ; {
-		chunks, err := store.Reader(c.Viewer()).ChunksWithoutVector(ctx, nil, offline.Model(), after, vectorsPerCall)
+		chunks, err := store.Reader(c.Viewer()).ChunksWithoutVector(ctx, nil, offline.Model(), offline.Dimensions(), after, vectorsPerCall)
 		if err != nil || len(chunks) == 0 {
 			return err
 		}
