@@ -79,7 +79,7 @@ func TestCanceledRequestEndsItsStatement(t *testing.T) {
 // An operation that takes too long is stopped: TIMEOUT where it was, the rest answers, and PostgreSQL is let off.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *graph.Config) { c.Timeout = 500 * time.Millisecond })
+	w := newWorld(t, func(c *graph.Config) { c.Timeout = 3 * time.Second })
 	client := w.As(t, w.admin)
 	w.Documents(t, w.member, nil, 1)
 	w.slowDocuments(t)

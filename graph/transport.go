@@ -194,7 +194,8 @@ func (t transport) readBody(w http.ResponseWriter, r *http.Request) (*graphql.Ra
 		return nil, http.StatusUnsupportedMediaType, badRequest("The body must not be compressed.")
 	}
 	most := t.bodyBytesMax
-	if viewer := model.ViewerFrom(r.Context()); viewer.HasKey() && viewer.May(model.ScopeDocumentsProcess) {
+	if viewer := model.ViewerFrom(r.Context()); viewer.HasKey() && viewer.Role.AtLeast(model.RoleManager) &&
+		viewer.May(model.ScopeDocumentsProcess) {
 		most = max(most, t.chunkBytesMax)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
