@@ -20,7 +20,7 @@ var tables = []table{
 	{"api_keys", "id"}, {"one_time_tokens", "id"}, {"verification_tokens", "id"}, {"authenticators", "id"}, {"projects", "id"},
 	{"documents", "id"}, {"conversations", "id"}, {"themes", "id"}, {"project_themes", "project_id, theme_id"},
 	{"document_themes", "document_id, theme_id"}, {"audit_log", "id"},
-	{"uploads", "id"}, {"database_identity", "id"},
+	{"uploads", "id"}, {"database_identity", "id"}, {"document_chunks", "id"}, {"chunk_embeddings", "chunk_id, model"}, {"chunk_codes", "chunk_id, model"},
 }
 
 // Keep copies all rows as they are now: that is what Restore goes back to. Load keeps what it loaded; call it again after
