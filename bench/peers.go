@@ -227,22 +227,31 @@ func (s *stage) signIn(ctx context.Context) error {
 	return data.KeepSessions(ctx, s.conn)
 }
 
-func (s *stage) signInTo(p *peer) error {
-	body, err := p.dialect.Body("SignIn", workload.Variables{"email": adminEmail, "password": adminPassword})
+// signIn gives the token of a new session.
+func (p *peer) signIn(email string) (token string, err error) {
+	body, err := p.dialect.Body("SignIn", workload.Variables{"email": email, "password": adminPassword})
 	if err != nil {
-		return err
+		return "", err
 	}
 	_, answer, err := load.Ask(p.target, body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var signedIn struct {
 		Data struct{ SignIn struct{ Token string } }
 	}
 	if err := json.Unmarshal(answer, &signedIn); err != nil || signedIn.Data.SignIn.Token == "" {
-		return fmt.Errorf("no token in %.300s", answer)
+		return "", fmt.Errorf("no token in %.300s", answer)
 	}
-	p.target.Bearer = signedIn.Data.SignIn.Token
+	return signedIn.Data.SignIn.Token, nil
+}
+
+func (s *stage) signInTo(p *peer) error {
+	token, err := p.signIn(adminEmail)
+	if err != nil {
+		return err
+	}
+	p.target.Bearer = token
 	for operation, list := range map[string]struct {
 		cursors string
 		rows    int

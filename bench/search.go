@@ -204,7 +204,7 @@ func (c searchCommand) measureAlone(ctx context.Context, w *searchers, conn *pgx
 	if err != nil {
 		return err
 	}
-	if err := w.signInAs(ctx, alone); err != nil {
+	if err := w.signInAs(alone); err != nil {
 		return err
 	}
 	has := 0

@@ -91,30 +91,16 @@ func (w *searchers) serve(ctx context.Context, url string) error {
 		return err
 	}
 	for _, company := range w.companies {
-		if err := w.server.child.await(ctx, readyMax, func() error { return w.signInAs(ctx, company) }); err != nil {
+		if err := w.server.child.await(ctx, readyMax, func() error { return w.signInAs(company) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *searchers) signInAs(_ context.Context, company *passages.Company) error {
-	body, err := w.server.dialect.Body("SignIn", workload.Variables{"email": passages.Email(company.Name), "password": adminPassword})
-	if err != nil {
-		return err
-	}
-	_, answer, err := load.Ask(w.server.target, body)
-	if err != nil {
-		return err
-	}
-	var signedIn struct {
-		Data struct{ SignIn struct{ Token string } }
-	}
-	if err := json.Unmarshal(answer, &signedIn); err != nil || signedIn.Data.SignIn.Token == "" {
-		return fmt.Errorf("no token in %.300s", answer)
-	}
-	w.bearers[company] = signedIn.Data.SignIn.Token
-	return nil
+func (w *searchers) signInAs(company *passages.Company) (err error) {
+	w.bearers[company], err = w.server.signIn(passages.Email(company.Name))
+	return err
 }
 
 // measureRecall compares what searches find with what is there. Those of texts go through GraphQL; for vectors of clusters there are no
