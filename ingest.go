@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -54,9 +53,7 @@ func (d *archive) newPipeline(c config.Config, db *database, logger *slog.Logger
 	d.pipeline = ingest.New(ingest.Config{
 		Store: db.store, Embedders: embedders, Logger: logger,
 		Extractor: &extract.Extractor{Command: []string{program, "extract"}, CacheDir: cacheFolder(c)},
-		Open: func(ctx context.Context, document *model.Document) (io.ReadCloser, error) {
-			return d.files.Content(ctx, document)
-		},
+		Open:      d.files.Content,
 	})
 	return nil
 }
@@ -71,11 +68,9 @@ func newEmbedders(c config.Config) ([]embedding.Embedder, error) {
 		if len(embedders) > 0 && embedders[0].Model() == model.name {
 			continue
 		}
-		settings := embedding.Config{URL: c.EmbeddingsURL, Key: string(c.EmbeddingsKey), Model: model.name, Dimensions: model.dimensions}
-		if model.name == config.OfflineModel {
-			settings = embedding.Config{}
-		}
-		embedder, err := embedding.Open(settings)
+		embedder, err := embedding.Open(embedding.Config{
+			URL: c.EmbeddingsURL, Key: string(c.EmbeddingsKey), Model: model.name, Dimensions: model.dimensions,
+		})
 		if err != nil {
 			return nil, fmt.Errorf("EMBEDDINGS_URL: %w", err)
 		}
