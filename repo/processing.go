@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"dossier/internal/fault"
 	"dossier/model"
@@ -55,6 +56,12 @@ func processingOf(document *model.Document) model.ProcessDocument {
 	return model.ProcessDocument{DocumentID: document.ID, After: document.Attempt}
 }
 
+// leaseFor is a time by the database's clock, by which it is judged whether a lease is over.
+func leaseFor(lease time.Duration) schema.QueryWithArgs {
+	return bun.SafeQuery("clock_timestamp() + make_interval(secs => ?)", lease.Seconds())
+}
+
+// leaseUntil is one by this machine's clock, for an hour or so.
 func leaseUntil(lease time.Duration) *time.Time {
 	until := time.Now().Add(lease).UTC()
 	return &until
@@ -123,11 +130,18 @@ func (tx *Tx) ProcessDocuments(ctx context.Context, in model.ProcessDocumentsInp
 	if err := faults.OrNil(); err != nil {
 		return nil, err
 	}
-	return documents, tx.askAll(ctx, found)
+	asked, err := tx.askAll(ctx, found)
+	for _, document := range asked {
+		byID[document.ID] = document
+	}
+	for i, id := range in.DocumentIDs {
+		documents[i] = byID[id]
+	}
+	return model.Join(documents), err
 }
 
-// askAll is ask for those of many documents that have an outcome, in one statement.
-func (tx *Tx) askAll(ctx context.Context, documents []*model.Document) error {
+// askAll is ask for those of many documents that have an outcome, in one statement. It gives them as they are then.
+func (tx *Tx) askAll(ctx context.Context, documents []*model.Document) ([]*model.Document, error) {
 	var ids []model.DocumentID
 	var jobs []Job
 	var entries []entry
@@ -140,30 +154,19 @@ func (tx *Tx) askAll(ctx context.Context, documents []*model.Document) error {
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return nil, nil
 	}
 	var asked []*model.Document
 	q := with(tx.db.NewUpdate().Model(&asked).Set("status = ?", model.DocumentPending).
 		Set("error_code = NULL, error_message = NULL, notice = NULL, progress = 0, tries = 0").
-		Set("lease_expires_at = ?", leaseUntil(pendingLease)).
+		Set("lease_expires_at = ?", leaseFor(pendingLease)).
 		Set("version = version + 1").Set("updated_at = clock_timestamp()").
 		Where("id IN (?)", bun.List(ids)).Returning("*"),
 		slices.Concat(tx.enqueued(jobs...), tx.recorded(model.DocumentStatusChanged, entries...)))
 	if _, err := q.Exec(ctx); err != nil {
-		return fmt.Errorf("process documents: %w", err)
+		return nil, fmt.Errorf("process documents: %w", err)
 	}
-	byID := make(map[model.DocumentID]*model.Document, len(asked))
-	for _, document := range asked {
-		byID[document.ID] = document
-	}
-	for _, document := range documents {
-		if now := byID[document.ID]; now != nil {
-			document.Status, document.ErrorCode, document.ErrorMessage, document.Notice = now.Status, nil, nil, nil
-			document.Progress, document.Tries, document.LeaseExpiresAt = 0, 0, now.LeaseExpiresAt
-			document.Version, document.UpdatedAt = now.Version, now.UpdatedAt
-		}
-	}
-	return nil
+	return asked, nil
 }
 
 // UpdateDocumentStatus moves the document on, where its present status allows it: whoever does processes it from now on, instead of
@@ -238,7 +241,7 @@ func (tx *Tx) BeginDocument(ctx context.Context, job model.ProcessDocument) (*mo
 	var begun []*model.Document
 	err := tx.db.NewUpdate().Model(&begun).
 		Set("status = ?", model.DocumentExtracting).Set("attempt = attempt + 1").Set("tries = tries + 1").Set("progress = 0").
-		Set("lease_expires_at = ?", leaseUntil(DocumentLease)).Set("version = version + 1").Set("updated_at = clock_timestamp()").
+		Set("lease_expires_at = ?", leaseFor(DocumentLease)).Set("version = version + 1").Set("updated_at = clock_timestamp()").
 		Where("id = ? AND attempt = ? AND status = ? AND blob_name IS NOT NULL", job.DocumentID, job.After, model.DocumentPending).
 		Returning("*").Scan(ctx, &begun)
 	if err != nil {
@@ -253,7 +256,7 @@ func (tx *Tx) BeginDocument(ctx context.Context, job model.ProcessDocument) (*mo
 // AdvanceDocument moves the document on to the next status.
 func (tx *Tx) AdvanceDocument(ctx context.Context, run Run, from, to model.DocumentStatus, progress float64) error {
 	q := run.held(tx.db.NewUpdate().Model((*model.Document)(nil)), from).
-		Set("status = ?", to).Set("progress = ?", progress).Set("lease_expires_at = ?", leaseUntil(DocumentLease)).
+		Set("status = ?", to).Set("progress = ?", progress).Set("lease_expires_at = ?", leaseFor(DocumentLease)).
 		Set("version = version + 1").Set("updated_at = clock_timestamp()")
 	return tx.mustHold(ctx, run, "advance document", q)
 }
@@ -261,7 +264,7 @@ func (tx *Tx) AdvanceDocument(ctx context.Context, run Run, from, to model.Docum
 // HoldDocument says that the document is being processed still, and how far it is. That is no change of the document.
 func (tx *Tx) HoldDocument(ctx context.Context, run Run, status model.DocumentStatus, progress float64) error {
 	q := run.held(tx.db.NewUpdate().Model((*model.Document)(nil)), status).
-		Set("progress = greatest(progress, ?)", progress).Set("lease_expires_at = ?", leaseUntil(DocumentLease))
+		Set("progress = greatest(progress, ?)", progress).Set("lease_expires_at = ?", leaseFor(DocumentLease))
 	return tx.mustHold(ctx, run, "hold document", q)
 }
 
@@ -314,7 +317,7 @@ func (tx *Tx) PostponeDocument(ctx context.Context, run Run, from model.Document
 	}
 	pause := documentRetryPause << (document.Tries - 1)
 	q := run.held(tx.db.NewUpdate().Model((*model.Document)(nil)), from).
-		Set("status = ?", model.DocumentPending).Set("progress = 0").Set("lease_expires_at = ?", leaseUntil(pause+pendingLease)).
+		Set("status = ?", model.DocumentPending).Set("progress = 0").Set("lease_expires_at = ?", leaseFor(pause+pendingLease)).
 		Set("error_code = ?", of).Set("error_message = ?", as).
 		Set("version = version + 1").Set("updated_at = clock_timestamp()")
 	return tx.mustHold(ctx, run, "postpone document", with(q, tx.enqueuedIn(pause, processingOf(document))))
@@ -328,7 +331,7 @@ func (tx *Tx) ReleaseDocument(ctx context.Context, run Run, from model.DocumentS
 
 // waitAgain lets a document wait for its turn, and asks for it.
 func (tx *Tx) waitAgain(ctx context.Context, operation string, run Run, q *bun.UpdateQuery) error {
-	q = q.Set("status = ?", model.DocumentPending).Set("progress = 0").Set("lease_expires_at = ?", leaseUntil(pendingLease)).
+	q = q.Set("status = ?", model.DocumentPending).Set("progress = 0").Set("lease_expires_at = ?", leaseFor(pendingLease)).
 		Set("version = version + 1").Set("updated_at = clock_timestamp()")
 	job := model.ProcessDocument{DocumentID: run.DocumentID, After: run.Attempt}
 	return tx.mustHold(ctx, run, operation, with(q, tx.enqueued(job)))
