@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -49,8 +48,8 @@ type chunkRow struct {
 	Page     *int32    `json:"page"`
 	Heading  string    `json:"heading"`
 	Text     string    `json:"text,omitempty"`
-	Start    int32     `json:"start_offset"`
-	End      int32     `json:"end_offset"`
+	Start    int32     `json:"start_offset" bun:"start_offset"`
+	End      int32     `json:"end_offset" bun:"end_offset"`
 	Tokens   int32     `json:"tokens"`
 	Digest   string    `json:"-"`
 }
@@ -112,27 +111,15 @@ func (c chunkRow) isAt(other chunkRow) bool {
 
 // keptChunks reads what chunks the document has, without their texts: all, or those at some positions.
 func (tx *Tx) keptChunks(ctx context.Context, document model.DocumentID, positions []int32) ([]chunkRow, error) {
-	var kept []struct {
-		ID                             uuid.UUID
-		Position                       int32
-		Page                           *int32
-		StartOffset, EndOffset, Tokens int32
-		Digest                         string
-	}
+	var kept []chunkRow
 	q := tx.db.NewSelect().TableExpr("document_chunks").
 		ColumnExpr("id, position, page, start_offset, end_offset, tokens, "+digestOf+" AS digest").
 		Where("document_id = ?", document).OrderExpr("position")
 	if positions != nil {
-		q = q.Where("position = ANY (?::integer[])", intArray(positions))
+		q = q.Where("position IN (?)", bun.List(positions))
 	}
-	if err := q.Scan(ctx, &kept); err != nil {
-		return nil, err
-	}
-	rows := make([]chunkRow, len(kept))
-	for i, k := range kept {
-		rows[i] = chunkRow{ID: k.ID, Position: k.Position, Page: k.Page, Start: k.StartOffset, End: k.EndOffset, Tokens: k.Tokens, Digest: k.Digest}
-	}
-	return rows, nil
+	err := q.Scan(ctx, &kept)
+	return kept, err
 }
 
 // writeChunks deletes, moves and adds chunks of a document.
@@ -211,8 +198,9 @@ func (tx *Tx) PutDocumentChunks(ctx context.Context, in model.PutDocumentChunksI
 		row := rowOf(chunk)
 		switch was, ok := at[row.Position]; {
 		case ok && was.Digest == row.Digest:
-			row.ID = was.ID
-			moved = append(moved, row)
+			if row.ID = was.ID; !row.isAt(was) {
+				moved = append(moved, row)
+			}
 		case ok:
 			gone = append(gone, model.ChunkID(was.ID))
 			fallthrough
@@ -242,7 +230,7 @@ func (tx *Tx) PutDocumentChunks(ctx context.Context, in model.PutDocumentChunksI
 // chunksAt reads the document's chunks at these positions, in their order.
 func (tx *Tx) chunksAt(ctx context.Context, document model.DocumentID, positions []int32) ([]*model.DocumentChunk, error) {
 	found, err := all[model.DocumentChunk](ctx, tx.chunks().ExcludeColumn("tsv").
-		Where("?TableAlias.document_id = ? AND ?TableAlias.position = ANY (?::integer[])", document, intArray(positions)))
+		Where("?TableAlias.document_id = ? AND ?TableAlias.position IN (?)", document, bun.List(positions)))
 	if err != nil {
 		return nil, err
 	}
@@ -272,13 +260,4 @@ func (tx *Tx) putBrought(ctx context.Context, in model.PutDocumentChunksInput, c
 		return nil
 	}
 	return tx.PutVectors(ctx, *in.Model, vectors)
-}
-
-// intArray writes numbers as a PostgreSQL array.
-func intArray(numbers []int32) string {
-	texts := make([]string, len(numbers))
-	for i, n := range numbers {
-		texts[i] = fmt.Sprint(n)
-	}
-	return "{" + strings.Join(texts, ",") + "}"
 }

@@ -118,13 +118,6 @@ func (r Reader) ChunksWithoutVector(
 	return all[model.DocumentChunk](ctx, q)
 }
 
-// CountChunks counts the chunks of a document.
-func (r Reader) CountChunks(ctx context.Context, document model.DocumentID) (int, error) {
-	var n int
-	err := r.chunks().ColumnExpr("count(*)").Where("?TableAlias.document_id = ?", document).Scan(ctx, &n)
-	return n, translate(err)
-}
-
 // ModelUse is how many vectors of a model there are.
 type ModelUse struct {
 	Model   string
@@ -147,7 +140,7 @@ func (tx *Tx) ForgetModels(ctx context.Context, keep []string) (int32, error) {
 // Relanguage makes the full text index of some chunks anew that was made for another language, and reports how many.
 func (tx *Tx) Relanguage(ctx context.Context) (int32, error) {
 	changed, err := count(tx.db.NewRaw(`UPDATE document_chunks SET language = ?2, tsv = `+tsvOf+` WHERE id IN
-		(SELECT id FROM document_chunks WHERE language <> ?2 LIMIT ?3 FOR NO KEY UPDATE SKIP LOCKED)`,
+		(SELECT id FROM document_chunks WHERE language < ?2 OR language > ?2 LIMIT ?3 FOR NO KEY UPDATE SKIP LOCKED)`,
 		"", "", tx.language, vectorsPerStatement).Exec(ctx))
 	return changed, translate(err)
 }

@@ -332,3 +332,16 @@ func TestReembed(t *testing.T) {
 		t.Errorf("%d chunks are found in the language of the settings", n)
 	}
 }
+
+// A word in a heading weighs more than one that a text has often.
+func TestHeadingsWeighMore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	filling := strings.Repeat("This sentence is about something else, at some length, as a bid is. ", 8)
+	b.bytes = "# Notes\n\nA ferry, a ferry, and a ferry. " + filling + "\n\n# Ferry\n\n" + filling
+	b.process(t)
+	hits, err := b.Store.System().Search(t.Context(), model.Search{Query: "ferry", Mode: model.SearchText}, nil)
+	if err != nil || len(hits.Nodes) != 2 || hits.Nodes[0].Chunk.Heading != "Ferry" {
+		t.Errorf("found: %v, %v", hits, err)
+	}
+}
