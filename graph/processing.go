@@ -68,23 +68,26 @@ const (
 	waitPause = 200 * time.Millisecond
 )
 
-// awaitOutcome waits until the document has an outcome, and gives it as it is then, or when there is no time left.
-func awaitOutcome(ctx context.Context, reading reading, document *model.Document) (*model.Document, error) {
+// awaitOutcome waits until the document has an outcome, and gives it as it is then, or as it was last seen: when there is no time left,
+// when it is gone, and when nobody can look. The document is committed by now, and an error would have it uploaded again.
+func awaitOutcome(ctx context.Context, reading reading, document *model.Document) *model.Document {
 	until := time.Now().Add(waitMax)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-waitMargin).Before(until) {
 		until = deadline.Add(-waitMargin)
 	}
+	ctx, cancel := context.WithDeadline(ctx, until) // a look that hangs leaves the margin, too
+	defer cancel()
 	for document.Status.CanBecome(model.DocumentCanceled) && time.Now().Add(waitPause).Before(until) {
 		select {
 		case <-time.After(waitPause):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return document
 		}
 		now, err := byID(ctx, "document", document.ID.Global(), reading.whole(ctx).DocumentsByIDs)
 		if err != nil {
-			return nil, err
+			return document
 		}
 		document = now
 	}
-	return document, nil
+	return document
 }

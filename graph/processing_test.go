@@ -1,11 +1,13 @@
 package graph_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dossier/internal/apitest"
 	"dossier/internal/embedding"
@@ -239,5 +241,42 @@ func TestChunksAreChecked(t *testing.T) {
 	}
 	if got := userErrors(data(t, put(map[string]any{"chunks": append(many, many[0])})), "putDocumentChunks"); got != "BAD_USER_INPUT [chunks]" {
 		t.Errorf("one more: %s", got)
+	}
+}
+
+// onceUploaded sends a statement to the database when it has a document.
+func (w world) onceUploaded(ctx context.Context, statement string) error {
+	for {
+		documents := 0
+		if err := w.Pool.QueryRowContext(ctx, "SELECT count(*) FROM documents").Scan(&documents); err != nil {
+			return err
+		}
+		if documents > 0 {
+			_, err := w.Pool.ExecContext(ctx, statement)
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// What was uploaded is answered when nobody can see any more how far it is: an error would have it uploaded again.
+func TestUploadIsAnsweredWhateverItWaitsFor(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{
+		"a deleted document": "DELETE FROM documents", "a database that does not answer": "ALTER TABLE documents RENAME TO away",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			sent := make(chan error, 1)
+			go func() { sent <- w.onceUploaded(t.Context(), statement) }()
+			uploaded := w.uploaded(t, w.As(t, w.member), "a.txt", "hello", "waitUntilReady", true)
+			if err := <-sent; err != nil {
+				t.Fatal(err)
+			}
+			if status := uploaded.Text("document.status"); status != "PENDING" {
+				t.Errorf("it is %s", status)
+			}
+		})
 	}
 }

@@ -65,9 +65,9 @@ func (m uploadMutations) payload(
 	}
 	payload.Document, payload.DuplicateOf = uploaded.Document, uploaded.DuplicateOf
 	if in.WaitUntilReady {
-		payload.Document, err = awaitOutcome(ctx, reading{m.store}, uploaded.Document)
+		payload.Document = awaitOutcome(ctx, reading{m.store}, uploaded.Document)
 	}
-	return payload, err
+	return payload, nil
 }
 
 // checks are those of an input, and then, when nothing is wrong with it, one that takes more than the input.
