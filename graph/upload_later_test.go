@@ -13,6 +13,7 @@ import (
 
 	"dossier/internal/apitest"
 	"dossier/internal/files"
+	"dossier/model"
 )
 
 // unsized is a body that does not tell its length.
@@ -63,6 +64,34 @@ func TestUploadToALink(t *testing.T) {
 	}
 	w.wantUncompleted(t, manager, upload.Text("id"), "NOT_FOUND [uploadId]") // it is a document by now
 	wantRefused(t, "after completion", w.put(t, upload.Text("url"), content), http.StatusNotFound, "NOT_FOUND")
+	w.wantKept(t, 2)
+}
+
+// To attach themes a key needs the scope for that, as it does by attachThemes. What it was refused can be completed without them.
+func TestUploadedThemesNeedTheirScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	green := theme(t, w.As(t, w.manager), "Green")
+	key := w.With(w.Key(t, w.manager, model.ScopeDocumentsWrite, model.ScopeThemesRead))
+	both := w.With(w.Key(t, w.manager, model.ScopeDocumentsWrite, model.ScopeThemesWrite))
+	const complete = `mutation ($id: ID!, $themes: [ID!]) { completeUpload(input: {uploadId: $id, name: "n", themeIds: $themes}) {
+		document { id } userErrors { code } } }`
+	upload := newUpload(t, key, 5)
+	if answer := w.put(t, upload.Text("url"), "hello"); answer.Status != http.StatusNoContent {
+		t.Fatal(answer.Status, answer.Body)
+	}
+	for name, answer := range map[string]apitest.Answer{
+		"uploadDocument": w.upload(t, key, "a.txt", "hello", "themeIds", []any{green}),
+		"completeUpload": key.Do(t, complete, "id", upload.Text("id"), "themes", []any{green}),
+	} {
+		if got := strings.Join(answer.Codes(), " "); got != "FORBIDDEN" || !strings.Contains(answer.Body, "themes:write") {
+			t.Errorf("%s: %s", name, answer.Body)
+		}
+	}
+	if got := key.Query(t, complete, "id", upload.Text("id")).Text("completeUpload.document.id"); got == "<nil>" {
+		t.Error("what was refused cannot be completed without themes")
+	}
+	w.uploaded(t, both, "a.txt", "hello", "themeIds", []any{green})
 	w.wantKept(t, 2)
 }
 

@@ -75,6 +75,9 @@ func (tx *Tx) UploadDocument(ctx context.Context, in model.UploadDocumentInput, 
 func (tx *Tx) createStored(
 	ctx context.Context, in model.UploadedDocument, file model.File, reserved model.UploadID, limit int64, field string,
 ) (*Uploaded, error) {
+	if len(in.ThemeIDs) > 0 && !tx.viewer.May(model.ScopeThemesWrite) {
+		return nil, fault.Denied("Attaching themes too needs the scope %s.", model.ScopeThemesWrite)
+	}
 	input := model.DocumentInput{
 		ProjectID: in.ProjectID, OwnerID: in.OwnerID, Name: *in.Name, ContentType: file.ContentType, SizeBytes: file.SizeBytes,
 	}
