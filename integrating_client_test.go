@@ -145,7 +145,7 @@ func TestIntegratingPageWaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	tools(t)
 	var script strings.Builder
-	commands, _ := pageBlocks(t)
+	commands, _ := pageBlocks(t, integratingPage, "sh")
 	for _, one := range commands {
 		if regexp.MustCompile(`\A\w+\(\) \{`).MatchString(one.text) {
 			script.WriteString(one.text)

@@ -45,12 +45,13 @@ type answered struct {
 
 var fence = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
 
-func pageBlocks(t *testing.T) (commands []answered, excerpts []block) {
+// pageBlocks gives the blocks of a page, whose commands are in a language.
+func pageBlocks(t *testing.T, name, language string) (commands []answered, excerpts []block) {
 	t.Helper()
-	page := readText(t, integratingPage)
+	page := readText(t, name)
 	found := fence.FindAllStringSubmatchIndex(page, -1)
 	if strings.Count(page, "```") != 2*len(found) {
-		t.Fatalf("%s has %d fences of code, and %d blocks were found", integratingPage, strings.Count(page, "```"), len(found))
+		t.Fatalf("%s has %d fences of code, and %d blocks were found", name, strings.Count(page, "```"), len(found))
 	}
 	end := 0
 	for _, at := range found {
@@ -58,18 +59,18 @@ func pageBlocks(t *testing.T) (commands []answered, excerpts []block) {
 		follows := strings.TrimSpace(page[end:at[0]]) == ""
 		end = at[1]
 		switch last := len(commands) - 1; one.language {
-		case "sh":
+		case language:
 			commands = append(commands, answered{block: one})
 		case "json", "text":
 			if !follows || last < 0 || commands[last].answer.text != "" {
-				t.Errorf("%s:%d: an answer to nothing", integratingPage, one.line)
+				t.Errorf("%s:%d: an answer to nothing", name, one.line)
 				continue
 			}
 			commands[last].answer = one
 		case "go", "graphql":
 			excerpts = append(excerpts, one)
 		default:
-			t.Errorf("%s:%d: a block in %q, which nobody tries", integratingPage, one.line, one.language)
+			t.Errorf("%s:%d: a block in %q, which nobody tries", name, one.line, one.language)
 		}
 	}
 	return commands, excerpts
@@ -119,7 +120,7 @@ func TestIntegratingPage(t *testing.T) {
 	t.Parallel()
 	tools(t)
 	buildClient(t) // what Go downloads and compiles is told now, not between the answers
-	commands, _ := pageBlocks(t)
+	commands, _ := pageBlocks(t, integratingPage, "sh")
 	for _, shell := range []string{"bash", "sh"} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -243,7 +244,7 @@ func TestAnswersAreCompared(t *testing.T) {
 // What the page shows of the client stands in its files.
 func TestIntegratingPageShowsTheClient(t *testing.T) {
 	t.Parallel()
-	_, excerpts := pageBlocks(t)
+	_, excerpts := pageBlocks(t, integratingPage, "sh")
 	files := map[string]string{
 		"graphql": readText(t, "examples/go-client/operations.graphql"),
 		"go":      readText(t, "examples/go-client/main.go") + readText(t, "examples/go-client/client.go"),
