@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	createKey = `mutation($n: String!, $s: [Scope!]!, $e: Time) { r: createApiKey(input: {name: $n, scopes: $s, expiresAt: $e}) { token
+	createKey = `mutation($n: String!, $s: [Scope!]!, $e: DateTime) { r: createApiKey(input: {name: $n, scopes: $s, expiresAt: $e}) { token
 		apiKey { id name hint scopes createdAt expiresAt lastUsedAt revokedAt rotatedAt user { name } company { name } } userErrors { code field message } } }`
 	revokeKey = `mutation($id: ID!) { r: revokeApiKey(input: {id: $id}) { apiKey { revokedAt } userErrors { code field message } } }`
 	rotateKey = `mutation($id: ID!, $o: Int!) { r: rotateApiKey(input: {id: $id, overlapSeconds: $o}) { token apiKey { id name scopes createdAt expiresAt rotatedAt }

@@ -12,7 +12,7 @@ type auditQueries struct{ reading }
 func (q auditQueries) AuditLog(
 	ctx context.Context, first *int32, after *string, last *int32, before *string,
 	filter *model.AuditFilter, orderBy model.AuditOrder,
-) (*model.AuditConnection, error) {
+) (*model.AuditEntryConnection, error) {
 	page := model.PageArgs{First: first, After: after, Last: last, Before: before}
 	return q.as(ctx).AuditLog(ctx, page, filter, orderBy)
 }

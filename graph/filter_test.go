@@ -115,8 +115,8 @@ func TestFilterErrors(t *testing.T) {
 		}
 	}
 	for _, query := range []string{
-		`query($v: Time) { documents(filter: {createdAt: {from: $v}}) { totalCount } }`,
-		`query($v: Time) { me { company { users(filter: {createdAt: {from: $v}}) { totalCount } } } }`,
+		`query($v: DateTime) { documents(filter: {createdAt: {from: $v}}) { totalCount } }`,
+		`query($v: DateTime) { me { company { users(filter: {createdAt: {from: $v}}) { totalCount } } } }`,
 	} {
 		answer := client.Do(t, query, "v", "nonsense")
 		if len(answer.Errors) != 1 || answer.Errors[0].Code() != "BAD_USER_INPUT" || answer.Errors[0].Extensions["argument"] != "filter.createdAt.from" {

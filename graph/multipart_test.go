@@ -219,7 +219,7 @@ func TestFilesInOtherVariables(t *testing.T) {
 	for _, query := range []string{
 		`mutation ($v: BigInt!) { createUpload(input: {sizeBytes: $v}) { upload { id } } }`,
 		`mutation ($v: Digest) { createUpload(input: {sizeBytes: 1, sha256: $v}) { upload { id } } }`,
-		`query Q { users { nodes { id } } } mutation M ($v: Time) { createApiKey(input: {name: "n", scopes: [], expiresAt: $v}) { token } }`,
+		`query Q { users { nodes { id } } } mutation M ($v: DateTime) { createApiKey(input: {name: "n", scopes: [], expiresAt: $v}) { token } }`,
 	} {
 		text := operations(t, query, map[string]any{"v": nil})
 		if strings.Contains(query, " M ") {

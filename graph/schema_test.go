@@ -96,6 +96,12 @@ func TestSchemaKeepsItsShapes(t *testing.T) {
 				}
 			}
 		}
+		if row, ok := strings.CutSuffix(definition.Name, "Connection"); ok { // clients make code by these names
+			nodes, edges := definition.Fields.ForName("nodes").Type.Name(), definition.Fields.ForName("edges").Type.Name()
+			if nodes != row || edges != row+"Edge" {
+				t.Errorf("%s has edges of %s and nodes of %s", definition.Name, edges, nodes)
+			}
+		}
 	}
 	for _, mutation := range schema.Mutation.Fields {
 		payload := schema.Types[mutation.Type.Name()]

@@ -80,9 +80,6 @@ func (r typeRef) named() string {
 // row is the entity that a field leads to, itself or in a connection; empty for none.
 func (s *surface) row(f *fieldInfo) string {
 	name := strings.TrimSuffix(f.Type.named(), "Connection")
-	if s.types[name] == nil { // AuditConnection
-		name += "Entry"
-	}
 	if kind := s.types[name].Kind; kind == "OBJECT" || kind == "INTERFACE" {
 		return name
 	}
@@ -158,7 +155,7 @@ func (a *asking) value(of typeRef, path string) string {
 		return "[1, 2]"
 	case "Boolean":
 		return "false"
-	case "Time":
+	case "DateTime":
 		return `"2126-01-01T00:00:00Z"`
 	case "Scope":
 		return `"projects:read"`

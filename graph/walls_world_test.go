@@ -83,7 +83,7 @@ func TestWallsInDepth(t *testing.T) {
 			continue
 		}
 		asked++
-		query := "{ " + f.Name + s.deep(f.Type.named(), "AuditConnection") + " }"
+		query := "{ " + f.Name + s.deep(f.Type.named(), "AuditEntryConnection") + " }"
 		if f.Name == "auditLog" {
 			query = "{ auditLog { nodes" + s.deep("AuditEntry") + " } }"
 		}

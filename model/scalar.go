@@ -102,8 +102,8 @@ func UnmarshalBigInt(v any) (int64, error) {
 	return n, nil
 }
 
-// MarshalTime writes a time as RFC 3339 text in UTC; the zero time is null.
-func MarshalTime(t time.Time) graphql.Marshaler {
+// MarshalDateTime writes a time as RFC 3339 text in UTC; the zero time is null.
+func MarshalDateTime(t time.Time) graphql.Marshaler {
 	if t.IsZero() {
 		return graphql.Null
 	}
@@ -113,8 +113,8 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 // timePattern is a date-time of RFC 3339 section 5.6, in upper case; package time alone takes more than that.
 var timePattern = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$`)
 
-// UnmarshalTime reads RFC 3339 text with any offset, of the years that RFC 3339 can write in UTC and PostgreSQL can keep.
-func UnmarshalTime(v any) (time.Time, error) {
+// UnmarshalDateTime reads RFC 3339 text with any offset, of the years that RFC 3339 can write in UTC and PostgreSQL can keep.
+func UnmarshalDateTime(v any) (time.Time, error) {
 	text, _ := v.(string)
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || !timePattern.MatchString(text) {

@@ -15,9 +15,9 @@ func TestTimes(t *testing.T) {
 		"0001-01-01T00:00:00.000001Z":      `"0001-01-01T00:00:00.000001Z"`,
 		"9999-12-31T23:59:59Z":             `"9999-12-31T23:59:59Z"`,
 	} {
-		at, err := UnmarshalTime(text)
+		at, err := UnmarshalDateTime(text)
 		var out bytes.Buffer
-		MarshalTime(at).MarshalGQL(&out)
+		MarshalDateTime(at).MarshalGQL(&out)
 		if err != nil || out.String() != want {
 			t.Errorf("%s: %s, %v", text, &out, err)
 		}
@@ -27,7 +27,7 @@ func TestTimes(t *testing.T) {
 		"2026-11-22T16:45:00+24:00", "2026-02-29T00:00:00Z", "2026-11-22T16:45:60Z", "26-11-22T16:45:00Z", "10000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z",
 		"0000-06-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "2026-11-22T16:45:00Z\x00", nil, int64(1), 1.5, true, []any{},
 	} {
-		if at, err := UnmarshalTime(value); err == nil {
+		if at, err := UnmarshalDateTime(value); err == nil {
 			t.Errorf("it took %v as %s", value, at)
 		}
 	}
@@ -36,7 +36,7 @@ func TestTimes(t *testing.T) {
 		time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)): `"2026-01-01T00:00:00Z"`, {}: "null",
 	} {
 		var out bytes.Buffer
-		MarshalTime(at).MarshalGQL(&out)
+		MarshalDateTime(at).MarshalGQL(&out)
 		if out.String() != want {
 			t.Errorf("%s is written %s", at, &out)
 		}
@@ -49,6 +49,6 @@ func BenchmarkTime(b *testing.B) {
 	var answer bytes.Buffer
 	for b.Loop() {
 		answer.Reset()
-		MarshalTime(at).MarshalGQL(&answer)
+		MarshalDateTime(at).MarshalGQL(&answer)
 	}
 }

@@ -45,7 +45,7 @@ func (tx *Tx) RecordDenied(ctx context.Context, mutation, reason string) error {
 // AuditLog lists what was done.
 func (r Reader) AuditLog(
 	ctx context.Context, args model.PageArgs, f *model.AuditFilter, by model.AuditOrder,
-) (*model.AuditConnection, error) {
+) (*model.AuditEntryConnection, error) {
 	p, err := newPage(args, f, auditOrders[by.Field], by.Direction)
 	if err != nil {
 		return nil, err

@@ -61,7 +61,8 @@ func (v *CreateDocumentInput) GetSizeBytes() int64 { return v.SizeBytes }
 
 // CreateDocumentResponse is returned by CreateDocument on success.
 type CreateDocumentResponse struct {
-	// Creates a document without bytes, in the status UPLOADING. With bytes there are `uploadDocument` and `createUpload`.
+	// Creates a record without bytes, in the status UPLOADING. They cannot be given to it later: Dossier never reads it. For a file use
+	// `uploadDocument` or `createUpload`.
 	CreateDocument CreateDocumentCreateDocumentCreateDocumentPayload `json:"createDocument"`
 }
 
@@ -119,7 +120,8 @@ type DocumentFields struct {
 	SizeBytes int64 `json:"sizeBytes"`
 	// When the document was last modified; a change of status is a modification.
 	UpdatedAt time.Time `json:"updatedAt"`
-	// One more at each change; give it as `expectedVersion` to change only what you have seen.
+	// One more at each change, each step of its processing included; give it as `expectedVersion` to change only what you have seen. To
+	// rename it so, wait until it is READY, FAILED or CANCELED.
 	Version int `json:"version"`
 }
 
@@ -172,7 +174,7 @@ func (v *DocumentResponse) GetDocument() *DocumentFields { return v.Document }
 type DocumentStatus string
 
 const (
-	// It has no bytes yet.
+	// It is a record of `createDocument` or `createDocuments`: it has no bytes, and gets none.
 	DocumentStatusUploading DocumentStatus = "UPLOADING"
 	// It waits to be processed.
 	DocumentStatusPending DocumentStatus = "PENDING"
@@ -182,7 +184,7 @@ const (
 	DocumentStatusChunking DocumentStatus = "CHUNKING"
 	// Its chunks are being turned into vectors.
 	DocumentStatusEmbedding DocumentStatus = "EMBEDDING"
-	// It can be searched.
+	// It was processed, and can be searched.
 	DocumentStatusReady DocumentStatus = "READY"
 	// Processing failed; `errorCode` and `errorMessage` say why.
 	DocumentStatusFailed DocumentStatus = "FAILED"
@@ -201,8 +203,18 @@ var AllDocumentStatus = []DocumentStatus{
 	DocumentStatusCanceled,
 }
 
-// The kinds of problem that a `UserError` has. The same texts stand in `errors[].extensions.code`, with further ones there, such
-// as FORBIDDEN: no other input would help.
+// The kinds of problem that a `UserError` has. An error in `errors` has its kind as `extensions.code`: one of these, which have
+// `extensions.argument` where an argument is to blame, or one of the following:
+//
+// - UNAUTHENTICATED: there is no credential, or not a good one;
+// - FORBIDDEN: the role or the scopes of the credential do not allow it;
+// - GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED: the query is not GraphQL, or does not fit this schema;
+// - QUERY_TOO_COMPLEX: over a limit, which is `extensions.limit { name max actual }`, without `actual` where nobody counted on;
+// - RATE_LIMITED: too many tries, for `extensions.retryAfter` seconds;
+// - TIMEOUT, UNAVAILABLE: it took too long; something that is needed is away;
+// - INTERNAL: a fault of the server, whose log has `extensions.requestId`.
+//
+// With `extensions.retryable` true the same request may succeed later. Further codes may come.
 type ErrorCode string
 
 const (
@@ -370,7 +382,7 @@ func (v *UpdateDocumentInput) GetProjectId() *string { return v.ProjectId }
 
 // UpdateDocumentResponse is returned by UpdateDocument on success.
 type UpdateDocumentResponse struct {
-	// Renames a document or moves it to another project: an owner the own one, a MANAGER any of the company.
+	// Renames a document or moves it to another project: an owner their own, a MANAGER any of the company.
 	UpdateDocument UpdateDocumentUpdateDocumentUpdateDocumentPayload `json:"updateDocument"`
 }
 

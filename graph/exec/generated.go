@@ -150,18 +150,6 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
-	AuditConnection struct {
-		Edges      func(childComplexity int) int
-		Nodes      func(childComplexity int) int
-		PageInfo   func(childComplexity int) int
-		TotalCount func(childComplexity int) int
-	}
-
-	AuditEdge struct {
-		Cursor func(childComplexity int) int
-		Node   func(childComplexity int) int
-	}
-
 	AuditEntry struct {
 		Action    func(childComplexity int) int
 		Actor     func(childComplexity int) int
@@ -171,6 +159,18 @@ type ComplexityRoot struct {
 		ID        func(childComplexity int) int
 		Subject   func(childComplexity int) int
 		SubjectID func(childComplexity int) int
+	}
+
+	AuditEntryConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AuditEntryEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	CancelDocumentPayload struct {
@@ -1453,44 +1453,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AttachThemesPayload.UserErrors(childComplexity), true
 
-	case "AuditConnection.edges":
-		if e.ComplexityRoot.AuditConnection.Edges == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditConnection.Edges(childComplexity), true
-	case "AuditConnection.nodes":
-		if e.ComplexityRoot.AuditConnection.Nodes == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditConnection.Nodes(childComplexity), true
-	case "AuditConnection.pageInfo":
-		if e.ComplexityRoot.AuditConnection.PageInfo == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditConnection.PageInfo(childComplexity), true
-	case "AuditConnection.totalCount":
-		if e.ComplexityRoot.AuditConnection.TotalCount == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditConnection.TotalCount(childComplexity), true
-
-	case "AuditEdge.cursor":
-		if e.ComplexityRoot.AuditEdge.Cursor == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditEdge.Cursor(childComplexity), true
-	case "AuditEdge.node":
-		if e.ComplexityRoot.AuditEdge.Node == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditEdge.Node(childComplexity), true
-
 	case "AuditEntry.action":
 		if e.ComplexityRoot.AuditEntry.Action == nil {
 			break
@@ -1539,6 +1501,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEntry.SubjectID(childComplexity), true
+
+	case "AuditEntryConnection.edges":
+		if e.ComplexityRoot.AuditEntryConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Edges(childComplexity), true
+	case "AuditEntryConnection.nodes":
+		if e.ComplexityRoot.AuditEntryConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Nodes(childComplexity), true
+	case "AuditEntryConnection.pageInfo":
+		if e.ComplexityRoot.AuditEntryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.PageInfo(childComplexity), true
+	case "AuditEntryConnection.totalCount":
+		if e.ComplexityRoot.AuditEntryConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.TotalCount(childComplexity), true
+
+	case "AuditEntryEdge.cursor":
+		if e.ComplexityRoot.AuditEntryEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryEdge.Cursor(childComplexity), true
+	case "AuditEntryEdge.node":
+		if e.ComplexityRoot.AuditEntryEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryEdge.Node(childComplexity), true
 
 	case "CancelDocumentPayload.document":
 		if e.ComplexityRoot.CancelDocumentPayload.Document == nil {
@@ -4828,7 +4828,7 @@ role and nothing else is for people: an API key cannot use it.
 directive @access(
   "The least role. Without a role anyone may use it, also without a credential."
   role: Role
-  "The scope that an API key needs besides."
+  "The scope that an API key also needs."
   scope: Scope
   "Whether an API key needs no scope for it. What is read through it needs the scopes of its rows all the same."
   anyScope: Boolean! = false
@@ -4852,10 +4852,10 @@ Something that an API key may do, as a text:
 scalar Scope
 
 """
-A point in time as RFC 3339 text in UTC, with up to 6 digits of a second: ` + "`" + `2026-11-22T16:45:00.123456Z` + "`" + `. As an input it may
+A date and time as RFC 3339 text in UTC, with up to 6 digits of a second: ` + "`" + `2026-11-22T16:45:00.123456Z` + "`" + `. As an input it may
 have any offset from UTC, such as ` + "`" + `2026-11-22T17:45:00+01:00` + "`" + `, and 9 digits; in UTC it lies in the years 1 to 9999.
 """
-scalar Time
+scalar DateTime @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3339")
 
 "A whole number from 0 to 2^53-1, as a JSON number. ` + "`" + `Int` + "`" + ` ends at 2^31-1."
 scalar BigInt
@@ -4880,7 +4880,7 @@ then come the files, up to 10. With a session's cookie the request needs the hea
 """
 scalar Upload
 
-"An entity with an id. ` + "`" + `Query.node` + "`" + ` reads any of them again by that id."
+"An entity with an id. ` + "`" + `Query.node` + "`" + ` reads any of them again by that id. An ` + "`" + `UploadTarget` + "`" + ` and an ` + "`" + `Invitation` + "`" + ` are none."
 interface Node {
   "Opaque and unique over all entities: a prefix and 26 characters, such as ` + "`" + `project_01jd8x5v3fe3fbs0wq2yz4m7ab` + "`" + `."
   id: ID!
@@ -4909,9 +4909,9 @@ enum OrderDirection {
 "A stretch of time. A bound that is absent or null leaves its side open."
 input TimeRange {
   "The first moment in it."
-  from: Time
+  from: DateTime
   "The first moment after it; later than ` + "`" + `from` + "`" + `."
-  until: Time
+  until: DateTime
 }
 
 "A problem with a mutation's input that its sender can mend. When there is one, nothing was changed."
@@ -4928,8 +4928,18 @@ type UserError {
 }
 
 """
-The kinds of problem that a ` + "`" + `UserError` + "`" + ` has. The same texts stand in ` + "`" + `errors[].extensions.code` + "`" + `, with further ones there, such
-as FORBIDDEN: no other input would help.
+The kinds of problem that a ` + "`" + `UserError` + "`" + ` has. An error in ` + "`" + `errors` + "`" + ` has its kind as ` + "`" + `extensions.code` + "`" + `: one of these, which have
+` + "`" + `extensions.argument` + "`" + ` where an argument is to blame, or one of the following:
+
+- UNAUTHENTICATED: there is no credential, or not a good one;
+- FORBIDDEN: the role or the scopes of the credential do not allow it;
+- GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED: the query is not GraphQL, or does not fit this schema;
+- QUERY_TOO_COMPLEX: over a limit, which is ` + "`" + `extensions.limit { name max actual }` + "`" + `, without ` + "`" + `actual` + "`" + ` where nobody counted on;
+- RATE_LIMITED: too many tries, for ` + "`" + `extensions.retryAfter` + "`" + ` seconds;
+- TIMEOUT, UNAVAILABLE: it took too long; something that is needed is away;
+- INTERNAL: a fault of the server, whose log has ` + "`" + `extensions.requestId` + "`" + `.
+
+With ` + "`" + `extensions.retryable` + "`" + ` true the same request may succeed later. Further codes may come.
 """
 enum ErrorCode {
   "A value breaks a rule: a length, a format, a status that cannot follow the present one."
@@ -4946,22 +4956,26 @@ enum ErrorCode {
 
 "What a user may do, from least to most."
 enum Role {
-  "Reads the own company but its audit log; creates and changes own projects, documents and conversations."
+  "Reads the user's company but its audit log; creates and changes projects, documents and conversations that the user owns."
   MEMBER
-  "Runs the own company: its users and themes, and everyone's projects, documents and conversations. Reads its audit log."
+  "Runs the user's company: its users and themes, and everyone's projects, documents and conversations. Reads its audit log."
   MANAGER
   "Platform staff: sees and changes every company, and belongs to none."
   ADMIN
 }
 
 """
-What can be read. Lists are connections: pages of up to 100 rows, 20 unless ` + "`" + `first` + "`" + ` or ` + "`" + `last` + "`" + ` says otherwise. A field that
-reads one entity is null, with the error NOT_FOUND, when there is none that you can see.
+What can be read. Lists are connections: pages of up to 100 rows, 20 unless ` + "`" + `first` + "`" + ` or ` + "`" + `last` + "`" + ` says otherwise. Both of them together,
+or less than 1, are BAD_USER_INPUT; more than 100 is QUERY_TOO_COMPLEX (` + "`" + `page_size` + "`" + `). A field that reads one entity is null, with the
+error NOT_FOUND, when there is none that you can see.
 """
 type Query {
-  "The user whose credential this request carries."
+  """
+  The user whose credential this request carries; for an API key its maker. Without a valid credential it is null with the error
+  UNAUTHENTICATED, which is how a frontend learns that nobody is signed in.
+  """
   me: User @access(role: MEMBER, scope: "users:read")
-  "Any entity by its id."
+  "Any entity by its id. An API key needs the scope to read that kind, else FORBIDDEN."
   node("The entity's id." id: ID!): Node @access(role: MEMBER, anyScope: true)
   """
   Many entities by their ids, in the order of the ids, null where there is none that you can see. One of a kind that an API key may
@@ -4971,13 +4985,13 @@ type Query {
 
   "A company by its id."
   company("The company's id." id: ID!): Company @access(role: MEMBER, scope: "companies:read")
-  "The companies that you can see: all for an ADMIN, the own one for everyone else."
+  "The companies that you can see: all for an ADMIN, your own for everyone else."
   companies(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -4993,11 +5007,11 @@ type Query {
   userByEmail("The whole address, of at most 254 characters." email: String!): User @access(role: MEMBER, scope: "users:read")
   "The users that you can see."
   users(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5010,15 +5024,15 @@ type Query {
   "An API key by its id."
   apiKey("The key's id." id: ID!): ApiKey @access(role: MEMBER)
   """
-  The API keys that you can see, newest first, those that have ended too: the own ones, for a MANAGER the company's, for an
+  The API keys that you can see, newest first, those that have ended too: your own, for a MANAGER the company's, for an
   ADMIN all.
   """
   apiKeys(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5030,11 +5044,11 @@ type Query {
   project("The project's id." id: ID!): Project @access(role: MEMBER, scope: "projects:read")
   "The projects that you can see."
   projects(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5048,11 +5062,11 @@ type Query {
   document("The document's id." id: ID!): Document @access(role: MEMBER, scope: "documents:read")
   "The documents that you can see."
   documents(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5064,7 +5078,8 @@ type Query {
 
   """
   Finds passages of documents: up to 200, the best first, in pages. A search in mode TEXT, and its words in mode HYBRID, are read as web
-  searches are: ` + "`" + `"a phrase"` + "`" + `, ` + "`" + `or` + "`" + `, and ` + "`" + `-word` + "`" + ` for what must not be there. UNAVAILABLE where the model cannot be asked, which mode TEXT
+  searches are: ` + "`" + `"a phrase"` + "`" + `, ` + "`" + `or` + "`" + `, and ` + "`" + `-word` + "`" + ` for what must not be there. It looks at the chunks that there are, whatever their
+  document's status: those of a document that is processed again, too. UNAVAILABLE where the model cannot be asked, which mode TEXT
   does without.
   """
   searchDocuments(
@@ -5074,7 +5089,7 @@ type Query {
     filter: SearchFilter
     "How to look."
     mode: SearchMode! = HYBRID
-    "The number of hits from the start, 1 to 100."
+    "The number of hits from the start, 1 to 100; 20 without it."
     first: Int
     "Only hits after this cursor of the same search."
     after: String
@@ -5084,11 +5099,11 @@ type Query {
   theme("The theme's id." id: ID!): Theme @access(role: MEMBER, scope: "themes:read")
   "The themes that you can see."
   themes(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5102,11 +5117,11 @@ type Query {
   conversation("The conversation's id." id: ID!): Conversation @access(role: MEMBER, scope: "conversations:read")
   "The conversations that you can see, the last updated first unless ` + "`" + `orderBy` + "`" + ` says otherwise."
   conversations(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5116,13 +5131,13 @@ type Query {
     orderBy: ConversationOrder! = { field: UPDATED_AT, direction: DESC }
   ): ConversationConnection! @access(role: MEMBER, scope: "conversations:read")
 
-  "What was done: in every company for an ADMIN, in the own company for a MANAGER."
+  "What was done: in every company for an ADMIN, in your own for a MANAGER."
   auditLog(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5130,7 +5145,7 @@ type Query {
     filter: AuditFilter
     "The sort. Entries that are equal in it are sorted by id."
     orderBy: AuditOrder! = { field: CREATED_AT, direction: DESC }
-  ): AuditConnection! @access(role: MANAGER, scope: "audit:read")
+  ): AuditEntryConnection! @access(role: MANAGER, scope: "audit:read")
 
   """
   For an Auth.js frontend: a user by id. As in all ` + "`" + `adapter` + "`" + ` fields, the users are those of the key's company, or of every
@@ -5182,11 +5197,11 @@ type Mutation {
   """
   signOut: SignOutPayload! @access(role: MEMBER)
   """
-  Ends a session: everyone the own ones, a MANAGER those of the company's users. After the end of the request's own session
+  Ends a session: everyone their own, a MANAGER those of the company's users. After the end of the request's own session
   the rest of the request is without a credential.
   """
   endSession("Which session." input: EndSessionInput!): EndSessionPayload! @access(role: MEMBER)
-  "Ends all sessions of a user: everyone the own ones, a MANAGER those of the company's users."
+  "Ends all sessions of a user: everyone their own, a MANAGER those of the company's users."
   endSessions("Whose sessions." input: EndSessionsInput!): EndSessionsPayload! @access(role: MEMBER)
   """
   Sets the password of a user who was invited, ends the invitation and starts a session, as ` + "`" + `signIn` + "`" + ` does. It needs no
@@ -5194,7 +5209,7 @@ type Mutation {
   """
   acceptInvitation("The invitation's token and the new password." input: AcceptInvitationInput!): AcceptInvitationPayload! @access
   """
-  Replaces the own password, and ends all sessions but the one of this request. A user who has no password, which is CONFLICT,
+  Replaces your password, and ends all sessions but the one of this request. A user who has no password, which is CONFLICT,
   sets one by ` + "`" + `requestPasswordReset` + "`" + `. Failures are limited as those of ` + "`" + `signIn` + "`" + ` are. One request can do 3 of these.
   """
   changePassword("The present and the new password." input: ChangePasswordInput!): ChangePasswordPayload! @access(role: MEMBER)
@@ -5211,7 +5226,7 @@ type Mutation {
   """
   resetPassword("The mailed token and the new password." input: ResetPasswordInput!): ResetPasswordPayload! @access
   """
-  Mails a link to the own address, by which it can be verified within 24 hours; an earlier link can no longer be used. An address
+  Mails a link to your own address, by which it can be verified within 24 hours; an earlier link can no longer be used. An address
   that is verified is CONFLICT. The errors are those of ` + "`" + `requestPasswordReset` + "`" + `.
   """
   requestEmailVerification: RequestEmailVerificationPayload! @access(role: MEMBER)
@@ -5223,17 +5238,17 @@ type Mutation {
 
   "Creates a company without users."
   createCompany("The new company." input: CreateCompanyInput!): CreateCompanyPayload! @access(role: ADMIN)
-  "Changes a company. A MANAGER may change the own one."
+  "Changes a company. A MANAGER may change their own."
   updateCompany("What to change." input: UpdateCompanyInput!): UpdateCompanyPayload! @access(role: MANAGER, scope: "companies:write")
   "Deletes a company that has no users, projects, documents, themes or conversations; else CONFLICT."
   deleteCompany("Which company." input: DeleteCompanyInput!): DeleteCompanyPayload! @access(role: ADMIN)
 
-  "Creates a user. A MANAGER creates MEMBERs and MANAGERs of the own company. One request can do 9 of these."
+  "Creates a user. A MANAGER creates MEMBERs and MANAGERs of their own company. One request can do 9 of these."
   createUser("The new user." input: CreateUserInput!): CreateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Creates a user without a password, and an invitation to set one, which can be accepted for 7 days. Its token is shown this
   once, for you to give to the user; a server that can send mail mails it too, to one address 3 times and then
-  every 10 minutes. A MANAGER invites MEMBERs and MANAGERs to the own company. One request can do 9 of these.
+  every 10 minutes. A MANAGER invites MEMBERs and MANAGERs to their own company. One request can do 9 of these.
   """
   inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
@@ -5243,13 +5258,13 @@ type Mutation {
   """
   renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER, scope: "users:write")
   """
-  Makes a MEMBER a MANAGER, or the other way around: a MANAGER does it for the own company, an ADMIN for any. The own role
-  is CONFLICT. To give the role that a user has already changes nothing, and is no error.
+  Makes a MEMBER a MANAGER, or the other way around: a MANAGER does it for their own company, an ADMIN for any. Your own
+  role is CONFLICT. To give the role that a user has already changes nothing, and is no error.
   """
   changeUserRole("Who gets which role." input: ChangeUserRoleInput!): ChangeUserRolePayload! @access(role: MANAGER, scope: "users:write")
   """
   Keeps a user from signing in, and ends the user's sessions and API keys at once: a MANAGER does it to the company's users, an
-  ADMIN to any. What the user owns stays. Oneself is CONFLICT. To deactivate a deactivated user changes nothing, and is no
+  ADMIN to any. What the user owns stays. Yourself is CONFLICT. To deactivate a deactivated user changes nothing, and is no
   error.
   """
   deactivateUser("Which user." input: DeactivateUserInput!): DeactivateUserPayload! @access(role: MANAGER, scope: "users:write")
@@ -5259,15 +5274,15 @@ type Mutation {
   """
   reactivateUser("Which user." input: ReactivateUserInput!): ReactivateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
-  Removes the link to an account at an OAuth provider: everyone an own one, a MANAGER one of the company's users. The last
+  Removes the link to an account at an OAuth provider: everyone one of their own, a MANAGER one of the company's users. The last
   way to sign in, of a user without a password and without another account, is CONFLICT.
   """
   unlinkAccount("Which account." input: UnlinkAccountInput!): UnlinkAccountPayload! @access(role: MEMBER)
-  "Changes a user's profile: everyone the own one, a MANAGER those of the company's users."
+  "Changes a user's profile: everyone their own, a MANAGER those of the company's users."
   updateUser("What to change." input: UpdateUserInput!): UpdateUserPayload! @access(role: MEMBER, scope: "users:write")
   """
   Deletes a user, with sessions, API keys, invitation and account links: a MANAGER one of the company's, an ADMIN any. What the user
-  owns goes to ` + "`" + `newOwnerId` + "`" + `. Oneself is CONFLICT.
+  owns goes to ` + "`" + `newOwnerId` + "`" + `. Yourself is CONFLICT.
   """
   deleteUser("Which user." input: DeleteUserInput!): DeleteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
@@ -5284,7 +5299,7 @@ type Mutation {
   """
   createApiKey("The new key." input: CreateApiKeyInput!): CreateApiKeyPayload! @access(role: MEMBER)
   """
-  Ends an API key at once: everyone the own ones, a MANAGER those of the company's users. To revoke a revoked key changes
+  Ends an API key at once: everyone their own, a MANAGER those of the company's users. To revoke a revoked key changes
   nothing, and is no error. People manage keys; a key cannot, not even itself.
   """
   revokeApiKey("Which key." input: RevokeApiKeyInput!): RevokeApiKeyPayload! @access(role: MEMBER)
@@ -5297,18 +5312,21 @@ type Mutation {
 
   "Creates a project. A MANAGER may name another owner of the company; an ADMIN must name one."
   createProject("The new project." input: CreateProjectInput!): CreateProjectPayload! @access(role: MEMBER, scope: "projects:write")
-  "Changes a project: an owner the own one, a MANAGER any of the company."
+  "Changes a project: an owner their own, a MANAGER any of the company."
   updateProject("What to change." input: UpdateProjectInput!): UpdateProjectPayload! @access(role: MEMBER, scope: "projects:write")
   """
-  Deletes a project: an owner the own one, a MANAGER any of the company. Its documents go with it if asked to: for that an API key
+  Deletes a project: an owner their own, a MANAGER any of the company. Its documents go with it if asked to: for that an API key
   needs the scope ` + "`" + `documents:write` + "`" + ` too, documents of others are FORBIDDEN to a MEMBER, and more than 10,000 are CONFLICT. Its
   conversations stay, without a project.
   """
   deleteProject("Which project, and what becomes of its documents." input: DeleteProjectInput!): DeleteProjectPayload! @access(role: MEMBER, scope: "projects:write")
 
-  "Creates a document without bytes, in the status UPLOADING. With bytes there are ` + "`" + `uploadDocument` + "`" + ` and ` + "`" + `createUpload` + "`" + `."
+  """
+  Creates a record without bytes, in the status UPLOADING. They cannot be given to it later: Dossier never reads it. For a file use
+  ` + "`" + `uploadDocument` + "`" + ` or ` + "`" + `createUpload` + "`" + `.
+  """
   createDocument("The new document." input: CreateDocumentInput!): CreateDocumentPayload! @access(role: MEMBER, scope: "documents:write")
-  "Creates up to 1,000 documents without bytes, in the status UPLOADING: all of them, or none."
+  "Creates up to 1,000 records without bytes, as ` + "`" + `createDocument` + "`" + ` does one: all of them, or none."
   createDocuments("The new documents." input: CreateDocumentsInput!): CreateDocumentsPayload! @access(role: MEMBER, scope: "documents:write")
   """
   Creates a document of a file that comes with the request, in the status PENDING, and has it processed. Its ` + "`" + `contentType` + "`" + ` is what the content shows.
@@ -5328,7 +5346,7 @@ type Mutation {
   ` + "`" + `url` + "`" + `, and what came in parts is gone with its upload. It may take minutes, as a file that went straight to the store is read once.
   """
   completeUpload("Which upload, and what it becomes." input: CompleteUploadInput!): CompleteUploadPayload! @access(role: MEMBER, scope: "documents:write")
-  "Renames a document or moves it to another project: an owner the own one, a MANAGER any of the company."
+  "Renames a document or moves it to another project: an owner their own, a MANAGER any of the company."
   updateDocument("What to change." input: UpdateDocumentInput!): UpdateDocumentPayload! @access(role: MEMBER, scope: "documents:write")
   """
   Moves a document on in its processing. ` + "`" + `DocumentStatus` + "`" + ` says what may follow what. Who does so processes the document from then on in
@@ -5340,16 +5358,16 @@ type Mutation {
   same. All of them, or none. What has no vector is given one by Dossier within the hour.
   """
   putDocumentChunks("The document and the chunks." input: PutDocumentChunksInput!): PutDocumentChunksPayload! @access(role: MANAGER, scope: "documents:process")
-  "Has a document processed again that is READY, FAILED or CANCELED: an owner the own one, a MANAGER any of the company. It stays searchable meanwhile."
+  "Has a document processed again that is READY, FAILED or CANCELED: an owner their own, a MANAGER any of the company. It stays searchable meanwhile."
   retryDocument("Which document." input: RetryDocumentInput!): RetryDocumentPayload! @access(role: MEMBER, scope: "documents:write")
-  "Gives up the processing of a document that is on its way: an owner the own one, a MANAGER any of the company."
+  "Gives up the processing of a document that is on its way: an owner their own, a MANAGER any of the company."
   cancelDocument("Which document." input: CancelDocumentInput!): CancelDocumentPayload! @access(role: MEMBER, scope: "documents:write")
-  "Has up to 500 documents processed, all or none: an owner the own ones, a MANAGER any of the company. What is on its way already is left alone."
+  "Has up to 500 documents processed, all or none: an owner their own, a MANAGER any of the company. What is on its way already is left alone."
   processDocuments("Which documents." input: ProcessDocumentsInput!): ProcessDocumentsPayload! @access(role: MEMBER, scope: "documents:write")
-  "Deletes a document: an owner the own one, a MANAGER any of the company."
+  "Deletes a document: an owner their own, a MANAGER any of the company."
   deleteDocument("Which document." input: DeleteDocumentInput!): DeleteDocumentPayload! @access(role: MEMBER, scope: "documents:write")
 
-  "Creates a theme: a MANAGER for the own company; an ADMIN must name the company."
+  "Creates a theme: a MANAGER for their own company; an ADMIN must name the company."
   createTheme("The new theme." input: CreateThemeInput!): CreateThemePayload! @access(role: MANAGER, scope: "themes:write")
   "Changes a theme: a MANAGER any of the company."
   updateTheme("What to change." input: UpdateThemeInput!): UpdateThemePayload! @access(role: MANAGER, scope: "themes:write")
@@ -5357,7 +5375,7 @@ type Mutation {
   deleteTheme("Which theme." input: DeleteThemeInput!): DeleteThemePayload! @access(role: MANAGER, scope: "themes:write")
   """
   Attaches each of the themes to each of the projects and documents: all of it, or nothing. What is attached already is
-  no error. An owner attaches to the own, a MANAGER to any of the company. It is no change of a theme, project or document:
+  no error. An owner attaches to their own, a MANAGER to any of the company. It is no change of a theme, project or document:
   ` + "`" + `version` + "`" + ` and ` + "`" + `updatedAt` + "`" + ` stay.
   """
   attachThemes("Which themes, and what to attach them to." input: AttachThemesInput!): AttachThemesPayload! @access(role: MEMBER, scope: "themes:write")
@@ -5366,9 +5384,9 @@ type Mutation {
 
   "Creates a conversation. A MANAGER may name another owner of the company; an ADMIN must name one."
   createConversation("The new conversation." input: CreateConversationInput!): CreateConversationPayload! @access(role: MEMBER, scope: "conversations:write")
-  "Renames a conversation or moves it to another project: an owner the own one, a MANAGER any of the company."
+  "Renames a conversation or moves it to another project: an owner their own, a MANAGER any of the company."
   updateConversation("What to change." input: UpdateConversationInput!): UpdateConversationPayload! @access(role: MEMBER, scope: "conversations:write")
-  "Deletes a conversation: an owner the own one, a MANAGER any of the company."
+  "Deletes a conversation: an owner their own, a MANAGER any of the company."
   deleteConversation("Which conversation." input: DeleteConversationInput!): DeleteConversationPayload! @access(role: MEMBER, scope: "conversations:write")
 
   """
@@ -5423,18 +5441,18 @@ type Company implements Node {
   "The company's domain name, such as ` + "`" + `example.com` + "`" + `; null for none."
   domain: String
   "When the company was created."
-  createdAt: Time!
+  createdAt: DateTime!
   "When the company was last changed."
-  updatedAt: Time!
+  updatedAt: DateTime!
   "One more at each change; give it as ` + "`" + `expectedVersion` + "`" + ` to change only what you have seen."
   version: Int!
   "The company's users."
   users(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5445,11 +5463,11 @@ type Company implements Node {
   ): UserConnection!
   "The company's projects."
   projects(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5460,11 +5478,11 @@ type Company implements Node {
   ): ProjectConnection!
   "The company's documents."
   documents(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5475,11 +5493,11 @@ type Company implements Node {
   ): DocumentConnection!
   "The company's themes."
   themes(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5490,11 +5508,11 @@ type Company implements Node {
   ): ThemeConnection!
   "The company's conversations."
   conversations(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5644,24 +5662,24 @@ type User implements Node {
   "The URL of a picture; null for none."
   image: String
   "When the email address was verified; null while it is not."
-  emailVerifiedAt: Time
+  emailVerifiedAt: DateTime
   "When the user was deactivated, and can no longer sign in; null for everyone else."
-  deactivatedAt: Time
+  deactivatedAt: DateTime
   "When the user was created."
-  createdAt: Time!
+  createdAt: DateTime!
   "When the user was last changed."
-  updatedAt: Time!
+  updatedAt: DateTime!
   "One more at each change; give it as ` + "`" + `expectedVersion` + "`" + ` to change only what you have seen."
   version: Int!
   "The user's company; null for platform staff."
   company: Company
   "The projects that the user owns."
   projects(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5672,11 +5690,11 @@ type User implements Node {
   ): ProjectConnection!
   "The documents that the user owns."
   documents(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5687,11 +5705,11 @@ type User implements Node {
   ): DocumentConnection!
   "The conversations that the user owns."
   conversations(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5705,11 +5723,11 @@ type User implements Node {
   anyone else the list is empty.
   """
   sessions(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5719,11 +5737,11 @@ type User implements Node {
   and an ADMIN; for anyone else the list is empty.
   """
   accounts(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5733,11 +5751,11 @@ type User implements Node {
   and an ADMIN; for anyone else the list is empty.
   """
   apiKeys(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -5752,9 +5770,9 @@ type User implements Node {
 "An invitation to set a password. Its token is not here: it was shown once, to whoever invited."
 type Invitation {
   "When the invitation was made."
-  createdAt: Time!
+  createdAt: DateTime!
   "Until when it can be accepted. After that, ` + "`" + `renewInvitation` + "`" + ` makes a new one."
-  expiresAt: Time!
+  expiresAt: DateTime!
 }
 
 "A sign-in that has not ended."
@@ -5762,12 +5780,12 @@ type Session implements Node {
   "The session's id."
   id: ID!
   "When the user signed in."
-  createdAt: Time!
+  createdAt: DateTime!
   """
   When the session ends unless it is used. One of a sign-in: 30 days after its last use, to the hour, but no later than a year after
   its beginning. One of an Auth.js frontend: when that said.
   """
-  expiresAt: Time!
+  expiresAt: DateTime!
   "What the client that signed in called itself, in the header User-Agent; up to 300 bytes, null when it did not."
   userAgent: String
   "The network address that the sign-in came from; null where it is not known."
@@ -5811,9 +5829,9 @@ type Account implements Node {
   "What the provider lets us do, in its own words; null where it did not say."
   scope: String
   "When the provider's access ends by itself; null where it did not say."
-  expiresAt: Time
+  expiresAt: DateTime
   "When the account was linked."
-  createdAt: Time!
+  createdAt: DateTime!
   "Whose account it is."
   user: User!
 }
@@ -5854,15 +5872,15 @@ type ApiKey implements Node {
   "What it may do, as far as its maker may."
   scopes: [Scope!]!
   "When it was made."
-  createdAt: Time!
+  createdAt: DateTime!
   "When it ends by itself; null for never. Rotating it brings that forward."
-  expiresAt: Time
+  expiresAt: DateTime
   "When it was last used, within a minute; null for never."
-  lastUsedAt: Time
+  lastUsedAt: DateTime
   "When it was revoked; null for never."
-  revokedAt: Time
+  revokedAt: DateTime
   "When another key took its place, by ` + "`" + `rotateApiKey` + "`" + `; null for never."
-  rotatedAt: Time
+  rotatedAt: DateTime
   "Who made it."
   user: User!
   "The company that it acts in; null for platform staff's."
@@ -5894,13 +5912,13 @@ input CreateApiKeyInput {
   "What to call it, such as the program that it is for; 1 to 200 characters."
   name: String!
   """
-  What it may do; 1 at least, none twice. Of what your role does not let you do a scope lets the key do nothing. Only a MANAGER
+  What it may do; 1 at least, none twice. A scope does not let the key do what your role does not let you do. Only a MANAGER
   or an ADMIN may give ` + "`" + `auth:adapter` + "`" + `. A key acts in one company, and an ADMIN belongs to none: keys of an ADMIN can have
   ` + "`" + `auth:adapter` + "`" + ` and ` + "`" + `schema:read` + "`" + ` alone.
   """
   scopes: [Scope!]!
   "When it ends by itself: in the future, and within 10 years. Absent or null for never."
-  expiresAt: Time
+  expiresAt: DateTime
 }
 
 "The new API key, or why there is none."
@@ -5927,11 +5945,11 @@ type RevokeApiKeyPayload {
   userErrors: [UserError!]!
 }
 
-"An API key to put a new one in the place of."
+"An API key to replace."
 input RotateApiKeyInput {
   "Which key."
   id: ID!
-  "How long it goes on beside the new one, in seconds: 0 to 604,800, which is 7 days. It does not go on longer than it would."
+  "How long it goes on beside the new one, in seconds: 0 to 604,800, which is 7 days; never beyond the old key's own ` + "`" + `expiresAt` + "`" + `."
   overlapSeconds: Int! = 86400
 }
 
@@ -6018,7 +6036,7 @@ type SignInPayload {
   "The session's token, shown this once. Null when there are errors, and when it is set as a cookie."
   token: String
   "When the session ends unless it is used; null when there are errors."
-  expiresAt: Time
+  expiresAt: DateTime
   "Who signed in; null when there are errors."
   user: User
   "UNAUTHENTICATED when the email or the password is wrong, or the user is deactivated; which of them is not told."
@@ -6079,7 +6097,7 @@ type UnlinkAccountPayload {
 
 "A new user who sets the password by an invitation."
 input InviteUserInput {
-  "The user's company. Absent: the own one, and another is BAD_REFERENCE. An ADMIN names one, but none for the role ADMIN."
+  "The user's company. Absent: your own, and another is BAD_REFERENCE. An ADMIN names one, but none for the role ADMIN."
   companyId: ID
   "1 to 200 characters."
   name: String!
@@ -6098,7 +6116,7 @@ type InviteUserPayload {
   "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors."
   token: String
   "Until when it can be accepted; null when there are errors."
-  expiresAt: Time
+  expiresAt: DateTime
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -6116,7 +6134,7 @@ type RenewInvitationPayload {
   "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors."
   token: String
   "Until when it can be accepted; null when there are errors."
-  expiresAt: Time
+  expiresAt: DateTime
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -6136,7 +6154,7 @@ type AcceptInvitationPayload {
   "The session's token, shown this once. Null when there are errors, and when it is set as a cookie."
   token: String
   "When the session ends unless it is used; null when there are errors."
-  expiresAt: Time
+  expiresAt: DateTime
   "Who accepted the invitation; null when there are errors."
   user: User
   """
@@ -6193,7 +6211,7 @@ type ResetPasswordPayload {
   "The session's token, shown this once. Null when there are errors, and when it is set as a cookie."
   token: String
   "When the session ends unless it is used; null when there are errors."
-  expiresAt: Time
+  expiresAt: DateTime
   "Whose password was set; null when there are errors."
   user: User
   """
@@ -6203,7 +6221,7 @@ type ResetPasswordPayload {
   userErrors: [UserError!]!
 }
 
-"The outcome of asking for a mail to verify the own address."
+"The outcome of asking for a mail to verify your own address."
 type RequestEmailVerificationPayload {
   "CONFLICT when the address is verified already."
   userErrors: [UserError!]!
@@ -6278,7 +6296,7 @@ type ReactivateUserPayload {
 
 "A new user."
 input CreateUserInput {
-  "The user's company. Absent: the own one, and another is BAD_REFERENCE. An ADMIN names one, but none for the role ADMIN."
+  "The user's company. Absent: your own, and another is BAD_REFERENCE. An ADMIN names one, but none for the role ADMIN."
   companyId: ID
   "1 to 200 characters."
   name: String!
@@ -6383,7 +6401,7 @@ type AdapterUser {
   "The email address, unique whatever its case."
   email: String!
   "When the email address was verified; null while it is not."
-  emailVerifiedAt: Time
+  emailVerifiedAt: DateTime
   "The URL of a picture; null for none."
   image: String
 }
@@ -6401,13 +6419,13 @@ type AdapterAccount {
   "What the provider lets us do, in its own words; null where it did not say."
   scope: String
   "When the provider's access ends by itself; null where it did not say."
-  expiresAt: Time
+  expiresAt: DateTime
 }
 
 "A session that is not over, as an Auth.js frontend sees one: without the token, which the frontend has."
 type AdapterSession {
   "When the session ends, unless it is used as a bearer token, which moves that on as it does for any session."
-  expiresAt: Time!
+  expiresAt: DateTime!
   "Who is signed in."
   user: AdapterUser!
 }
@@ -6417,7 +6435,7 @@ type AdapterVerification {
   "The email address, or what else the frontend knows the user by."
   identifier: String!
   "Until when the token can be used."
-  expiresAt: Time!
+  expiresAt: DateTime!
 }
 
 "A passkey, as an Auth.js frontend sees one (WebAuthn)."
@@ -6447,7 +6465,7 @@ input CreateAdapterUserInput {
   "An email address that no other user has, of at most 254 characters."
   email: String!
   "When the email address was verified; null or absent while it is not."
-  emailVerifiedAt: Time
+  emailVerifiedAt: DateTime
   "The http or https URL of a picture, of at most 2,048 characters."
   image: String
 }
@@ -6469,7 +6487,7 @@ input UpdateAdapterUserInput {
   "An email address that no other user has, of at most 254 characters. A changed one ends an invitation, and is not verified unless ` + "`" + `emailVerifiedAt` + "`" + ` says so."
   email: String
   "When the email address was verified; null: it is not."
-  emailVerifiedAt: Time
+  emailVerifiedAt: DateTime
   "The http or https URL of a picture, of at most 2,048 characters; null removes it."
   image: String
 }
@@ -6509,7 +6527,7 @@ input LinkAdapterAccountInput {
   "What the provider lets us do, in its own words; up to 2,000 characters."
   scope: String
   "When the provider's access ends by itself."
-  expiresAt: Time
+  expiresAt: DateTime
   "A token of the provider; up to 16,384 characters."
   refreshToken: String
   "A token of the provider; up to 16,384 characters."
@@ -6556,7 +6574,7 @@ input CreateAdapterSessionInput {
   "Whose session it is."
   userId: ID!
   "When the session ends by itself: in the future, and at most 400 days from now."
-  expiresAt: Time!
+  expiresAt: DateTime!
 }
 
 "The new session, or why there is none."
@@ -6572,7 +6590,7 @@ input UpdateAdapterSessionInput {
   "The session's token."
   sessionToken: String!
   "When the session ends by itself: in the future, and at most 400 days from now. Absent or null: as before."
-  expiresAt: Time
+  expiresAt: DateTime
 }
 
 "The changed session, or why nothing changed."
@@ -6604,7 +6622,7 @@ input CreateAdapterVerificationTokenInput {
   "A token that nobody can guess, 32 to 512 characters. Auth.js gives the hash of what it mails."
   token: String!
   "Until when the token can be used: in the future, and at most 400 days from now."
-  expiresAt: Time!
+  expiresAt: DateTime!
 }
 
 "What was kept, or why nothing was."
@@ -6686,11 +6704,11 @@ type Project implements Node {
   "The name of the client that the bid is for."
   clientName: String!
   "When the project was archived; null while it is not."
-  archivedAt: Time
+  archivedAt: DateTime
   "When the project was created."
-  createdAt: Time!
+  createdAt: DateTime!
   "When the project was last changed."
-  updatedAt: Time!
+  updatedAt: DateTime!
   "One more at each change; give it as ` + "`" + `expectedVersion` + "`" + ` to change only what you have seen."
   version: Int!
   "The user who owns the project."
@@ -6699,11 +6717,11 @@ type Project implements Node {
   company: Company!
   "The project's documents."
   documents(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -6716,11 +6734,11 @@ type Project implements Node {
   documentCount: Int!
   "The themes that are attached to the project."
   themes(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -6731,11 +6749,11 @@ type Project implements Node {
   ): ThemeConnection!
   "The project's conversations."
   conversations(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -6917,10 +6935,13 @@ type Document implements Node {
   "How many pages, slides or sheets it has; null where it has none, or was not processed yet."
   pages: Int
   "When the document was created."
-  createdAt: Time!
+  createdAt: DateTime!
   "When the document was last modified; a change of status is a modification."
-  updatedAt: Time!
-  "One more at each change; give it as ` + "`" + `expectedVersion` + "`" + ` to change only what you have seen."
+  updatedAt: DateTime!
+  """
+  One more at each change, each step of its processing included; give it as ` + "`" + `expectedVersion` + "`" + ` to change only what you have seen. To
+  rename it so, wait until it is READY, FAILED or CANCELED.
+  """
   version: Int!
   "The user who owns the document."
   owner: User!
@@ -6930,22 +6951,22 @@ type Document implements Node {
   company: Company!
   "Its text in the passages that searches find, in order."
   chunks(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
   ): DocumentChunkConnection!
   "The themes that are attached to the document."
   themes(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -6961,7 +6982,7 @@ How far a document's processing has come: UPLOADING → PENDING → EXTRACTING �
 Each of these but READY may become FAILED or CANCELED; READY, FAILED and CANCELED may become PENDING, to be processed again.
 """
 enum DocumentStatus {
-  "It has no bytes yet."
+  "It is a record of ` + "`" + `createDocument` + "`" + ` or ` + "`" + `createDocuments` + "`" + `: it has no bytes, and gets none."
   UPLOADING
   "It waits to be processed."
   PENDING
@@ -6971,7 +6992,7 @@ enum DocumentStatus {
   CHUNKING
   "Its chunks are being turned into vectors."
   EMBEDDING
-  "It can be searched."
+  "It was processed, and can be searched."
   READY
   "Processing failed; ` + "`" + `errorCode` + "`" + ` and ` + "`" + `errorMessage` + "`" + ` say why."
   FAILED
@@ -6998,7 +7019,7 @@ type DocumentChunk implements Node {
   "How many words and marks it has, about what a model counts as tokens."
   tokens: Int!
   "When it was made."
-  createdAt: Time!
+  createdAt: DateTime!
   "The document."
   document: Document!
 }
@@ -7029,7 +7050,7 @@ enum SearchMode {
   HYBRID
   "By meaning: what the model thinks alike."
   VECTOR
-  "By words: all of them must be there, in any form of the language. Those in headings weigh more."
+  "By words: all of them must be there, in any form of the language. Those in headings weigh more. Of more than 2,000 matches, some 2,000 are ranked; narrow by ` + "`" + `filter` + "`" + `."
   TEXT
 }
 
@@ -7187,7 +7208,7 @@ type CreateDocumentsPayload {
 
 "A file of this request, and what it becomes."
 input UploadDocumentInput {
-  "The file: a variable that the request's ` + "`" + `map` + "`" + ` leads to."
+  "The file: a variable that the request's ` + "`" + `map` + "`" + ` leads to. One that is too large is the error QUERY_TOO_COMPLEX, with the limit ` + "`" + `file_bytes` + "`" + `."
   file: Upload!
   "The project the document belongs to; absent for none."
   projectId: ID
@@ -7195,11 +7216,12 @@ input UploadDocumentInput {
   ownerId: ID
   "The document's name, 1 to 200 characters. Absent: the file's own, without folders."
   name: String
-  "Themes to attach, up to 100; they are of the document's company."
+  "Themes to attach, up to 100; they are of the document's company. For them an API key needs the scope ` + "`" + `themes:write` + "`" + ` too, else FORBIDDEN."
   themeIds: [ID!]
   """
-  Whether to answer only when the document is READY, FAILED or CANCELED: for up to 30 seconds, where the field is the operation's only one. Look
-  at ` + "`" + `status` + "`" + ` all the same.
+  Whether to answer only when the document is READY, FAILED or CANCELED: for up to 30 seconds, where the field is the operation's only one, and
+  else for as long as any request may take. Look at ` + "`" + `status` + "`" + ` all the same: once the document is there, nothing that happens while it
+  waits is an error.
   """
   waitUntilReady: Boolean! = false
 }
@@ -7216,7 +7238,7 @@ type UploadDocumentPayload {
 
 "A file that is to be sent."
 input CreateUploadInput {
-  "Its size in bytes."
+  "Its size in bytes. More than the server takes of a file is BAD_USER_INPUT."
   sizeBytes: BigInt!
   "Its SHA-256 hash, for ` + "`" + `completeUpload` + "`" + ` to check; absent if you do not know it."
   sha256: Digest
@@ -7249,7 +7271,7 @@ type UploadTarget {
   """
   resumableUrl: String!
   "Until when the bytes must be there, and the document be made."
-  expiresAt: Time!
+  expiresAt: DateTime!
 }
 
 "A header of an HTTP request."
@@ -7270,11 +7292,12 @@ input CompleteUploadInput {
   ownerId: ID
   "The document's name, 1 to 200 characters."
   name: String!
-  "Themes to attach, up to 100; they are of the document's company."
+  "Themes to attach, up to 100; they are of the document's company. For them an API key needs the scope ` + "`" + `themes:write` + "`" + ` too, else FORBIDDEN."
   themeIds: [ID!]
   """
-  Whether to answer only when the document is READY, FAILED or CANCELED: for up to 30 seconds, where the field is the operation's only one. Look
-  at ` + "`" + `status` + "`" + ` all the same.
+  Whether to answer only when the document is READY, FAILED or CANCELED: for up to 30 seconds, where the field is the operation's only one, and
+  else for as long as any request may take. Look at ` + "`" + `status` + "`" + ` all the same: once the document is there, nothing that happens while it
+  waits is an error.
   """
   waitUntilReady: Boolean! = false
 }
@@ -7450,20 +7473,20 @@ type Theme implements Node {
   "The color that it is shown in, such as ` + "`" + `#1a7f37` + "`" + `; null for none."
   color: String
   "When the theme was created."
-  createdAt: Time!
+  createdAt: DateTime!
   "When the theme was last changed."
-  updatedAt: Time!
+  updatedAt: DateTime!
   "One more at each change; give it as ` + "`" + `expectedVersion` + "`" + ` to change only what you have seen."
   version: Int!
   "The theme's company."
   company: Company!
   "The projects that the theme is attached to."
   projects(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -7474,11 +7497,11 @@ type Theme implements Node {
   ): ProjectConnection!
   "The documents that the theme is attached to."
   documents(
-    "The number of rows from the start of the list, 1 to 100."
+    "The number of rows from the start of the list, 1 to 100; 20 without ` + "`" + `first` + "`" + ` and ` + "`" + `last` + "`" + `."
     first: Int
     "Only rows after this cursor."
     after: String
-    "The number of rows from the end of the list, 1 to 100."
+    "The number of rows from the end of the list, 1 to 100; not with ` + "`" + `first` + "`" + `."
     last: Int
     "Only rows before this cursor."
     before: String
@@ -7537,7 +7560,7 @@ enum ThemeOrderField {
 
 "A new theme."
 input CreateThemeInput {
-  "The theme's company. Absent: the own company; required for an ADMIN."
+  "The theme's company. Absent: your own; required for an ADMIN."
   companyId: ID
   "1 to 200 characters. CONFLICT when the company has a theme of this name, whatever its case."
   name: String!
@@ -7651,20 +7674,23 @@ type DetachThemesPayload {
 
 # Conversations
 
-"A talk about a company's documents."
+"""
+A record of a talk about a company's documents. Its messages are neither stored nor served here: ` + "`" + `containerName` + "`" + ` and ` + "`" + `blobName` + "`" + ` are
+where whoever created it keeps them, and cannot be changed later.
+"""
 type Conversation implements Node {
   "The conversation's id."
   id: ID!
   "What the conversation is called."
   title: String!
-  "The container of the blob that holds its messages; null when none was given. With ` + "`" + `blobName` + "`" + ` it is where the blob is found."
+  "The container of the blob that holds its messages elsewhere; null when none was given."
   containerName: String
   "The blob that holds its messages; null when none was given."
   blobName: String
   "When the conversation was created."
-  createdAt: Time!
+  createdAt: DateTime!
   "When the conversation was last changed."
-  updatedAt: Time!
+  updatedAt: DateTime!
   "One more at each change; give it as ` + "`" + `expectedVersion` + "`" + ` to change only what you have seen."
   version: Int!
   "The user who owns the conversation."
@@ -7794,7 +7820,7 @@ type AuditEntry implements Node {
   "The entry's id."
   id: ID!
   "When it was done."
-  createdAt: Time!
+  createdAt: DateTime!
   "What was done."
   action: AuditAction!
   "Who did it; null when the user is gone, not visible to you, or was the platform itself. An API key needs ` + "`" + `users:read` + "`" + `."
@@ -7848,11 +7874,11 @@ enum AuditAction {
   INVITATION_RENEWED
   "A user accepted the invitation and set a password."
   INVITATION_ACCEPTED
-  "A user replaced the own password."
+  "A user replaced their password."
   PASSWORD_CHANGED
   "A user set a new password by a mailed token."
   PASSWORD_RESET
-  "A user verified the own email address by a mailed token."
+  "A user verified their email address by a mailed token."
   EMAIL_VERIFIED
   "A session was ended before its time, other than by signing out."
   SESSION_ENDED
@@ -7908,9 +7934,9 @@ enum AuditAction {
 }
 
 "A page of audit entries."
-type AuditConnection {
+type AuditEntryConnection {
   "The rows with their cursors."
-  edges: [AuditEdge!]!
+  edges: [AuditEntryEdge!]!
   "The rows."
   nodes: [AuditEntry!]!
   "Where the page stands."
@@ -7920,7 +7946,7 @@ type AuditConnection {
 }
 
 "An audit entry with its place in the log."
-type AuditEdge {
+type AuditEntryEdge {
   "The place in the log, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + ` with the same ` + "`" + `orderBy` + "`" + `."
   cursor: String!
   "The entry."
@@ -8162,30 +8188,6 @@ func (ec *executionContext) childFields_AttachThemesPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type AttachThemesPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_AuditConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "edges":
-		return ec.fieldContext_AuditConnection_edges(ctx, field)
-	case "nodes":
-		return ec.fieldContext_AuditConnection_nodes(ctx, field)
-	case "pageInfo":
-		return ec.fieldContext_AuditConnection_pageInfo(ctx, field)
-	case "totalCount":
-		return ec.fieldContext_AuditConnection_totalCount(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type AuditConnection", field.Name)
-}
-
-func (ec *executionContext) childFields_AuditEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "cursor":
-		return ec.fieldContext_AuditEdge_cursor(ctx, field)
-	case "node":
-		return ec.fieldContext_AuditEdge_node(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type AuditEdge", field.Name)
-}
-
 func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8206,6 +8208,30 @@ func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field gr
 		return ec.fieldContext_AuditEntry_details(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntry", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AuditEntryConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AuditEntryConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AuditEntryConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AuditEntryConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntryConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AuditEntryEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AuditEntryEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_CancelDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12148,14 +12174,14 @@ func (ec *executionContext) _AcceptInvitationPayload_expiresAt(ctx context.Conte
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_AcceptInvitationPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AcceptInvitationPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("AcceptInvitationPayload", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _AcceptInvitationPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
@@ -12350,14 +12376,14 @@ func (ec *executionContext) _Account_expiresAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_Account_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Account_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.Account) (ret graphql.Marshaler) {
@@ -12373,14 +12399,14 @@ func (ec *executionContext) _Account_createdAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Account_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Account_user(ctx context.Context, field graphql.CollectedField, obj *model.Account) (ret graphql.Marshaler) {
@@ -12717,14 +12743,14 @@ func (ec *executionContext) _AdapterAccount_expiresAt(ctx context.Context, field
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_AdapterAccount_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AdapterAccount", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("AdapterAccount", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _AdapterAuthenticator_userId(ctx context.Context, field graphql.CollectedField, obj *model.Authenticator) (ret graphql.Marshaler) {
@@ -12924,14 +12950,14 @@ func (ec *executionContext) _AdapterSession_expiresAt(ctx context.Context, field
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_AdapterSession_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AdapterSession", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("AdapterSession", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _AdapterSession_user(ctx context.Context, field graphql.CollectedField, obj *model.AdapterSession) (ret graphql.Marshaler) {
@@ -13048,14 +13074,14 @@ func (ec *executionContext) _AdapterUser_emailVerifiedAt(ctx context.Context, fi
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_AdapterUser_emailVerifiedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AdapterUser", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("AdapterUser", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _AdapterUser_image(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
@@ -13117,14 +13143,14 @@ func (ec *executionContext) _AdapterVerification_expiresAt(ctx context.Context, 
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_AdapterVerification_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AdapterVerification", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("AdapterVerification", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _ApiKey_id(ctx context.Context, field graphql.CollectedField, obj *model.APIKey) (ret graphql.Marshaler) {
@@ -13232,14 +13258,14 @@ func (ec *executionContext) _ApiKey_createdAt(ctx context.Context, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_ApiKey_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _ApiKey_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.APIKey) (ret graphql.Marshaler) {
@@ -13255,14 +13281,14 @@ func (ec *executionContext) _ApiKey_expiresAt(ctx context.Context, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ApiKey_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _ApiKey_lastUsedAt(ctx context.Context, field graphql.CollectedField, obj *model.APIKey) (ret graphql.Marshaler) {
@@ -13278,14 +13304,14 @@ func (ec *executionContext) _ApiKey_lastUsedAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ApiKey_lastUsedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _ApiKey_revokedAt(ctx context.Context, field graphql.CollectedField, obj *model.APIKey) (ret graphql.Marshaler) {
@@ -13301,14 +13327,14 @@ func (ec *executionContext) _ApiKey_revokedAt(ctx context.Context, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ApiKey_revokedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _ApiKey_rotatedAt(ctx context.Context, field graphql.CollectedField, obj *model.APIKey) (ret graphql.Marshaler) {
@@ -13324,14 +13350,14 @@ func (ec *executionContext) _ApiKey_rotatedAt(ctx context.Context, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ApiKey_rotatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _ApiKey_user(ctx context.Context, field graphql.CollectedField, obj *model.APIKey) (ret graphql.Marshaler) {
@@ -13668,180 +13694,6 @@ func (ec *executionContext) fieldContext_AttachThemesPayload_userErrors(_ contex
 	return fc, nil
 }
 
-func (ec *executionContext) _AuditConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[model.AuditEntry]) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditConnection_edges(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Edges(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []model.Edge[model.AuditEntry]) graphql.Marshaler {
-			return ec.marshalNAuditEdge2ᚕdossierᚋmodelᚐEdgeᚄ(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_AuditConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "AuditConnection",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AuditEdge(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _AuditConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[model.AuditEntry]) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditConnection_nodes(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Nodes, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.AuditEntry) graphql.Marshaler {
-			return ec.marshalNAuditEntry2ᚕᚖdossierᚋmodelᚐAuditEntryᚄ(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_AuditConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "AuditConnection",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AuditEntry(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _AuditConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[model.AuditEntry]) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditConnection_pageInfo(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.PageInfo(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2dossierᚋmodelᚐPageInfo(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_AuditConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "AuditConnection",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PageInfo(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _AuditConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Connection[model.AuditEntry]) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditConnection_totalCount(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.TotalCount(ctx)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
-			return ec.marshalNInt2int32(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_AuditConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AuditConnection", field, true, false, errors.New("field of type Int does not have child fields"))
-}
-
-func (ec *executionContext) _AuditEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[model.AuditEntry]) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditEdge_cursor(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Cursor(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_AuditEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AuditEdge", field, true, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _AuditEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[model.AuditEntry]) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditEdge_node(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Node, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.AuditEntry) graphql.Marshaler {
-			return ec.marshalNAuditEntry2ᚖdossierᚋmodelᚐAuditEntry(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_AuditEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "AuditEdge",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AuditEntry(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _AuditEntry_id(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13878,14 +13730,14 @@ func (ec *executionContext) _AuditEntry_createdAt(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_AuditEntry_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _AuditEntry_action(ctx context.Context, field graphql.CollectedField, obj *model.AuditEntry) (ret graphql.Marshaler) {
@@ -14051,6 +13903,180 @@ func (ec *executionContext) _AuditEntry_details(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_AuditEntry_details(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntryConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[model.AuditEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Edge[model.AuditEntry]) graphql.Marshaler {
+			return ec.marshalNAuditEntryEdge2ᚕdossierᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditEntryConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntryEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AuditEntryConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[model.AuditEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.AuditEntry) graphql.Marshaler {
+			return ec.marshalNAuditEntry2ᚕᚖdossierᚋmodelᚐAuditEntryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditEntryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntry(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AuditEntryConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[model.AuditEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2dossierᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditEntryConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AuditEntryConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Connection[model.AuditEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntryConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntryEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[model.AuditEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntryEdge", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEntryEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[model.AuditEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntryEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AuditEntry) graphql.Marshaler {
+			return ec.marshalNAuditEntry2ᚖdossierᚋmodelᚐAuditEntry(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntryEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuditEntryEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEntry(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CancelDocumentPayload_document(ctx context.Context, field graphql.CollectedField, obj *model.DocumentPayload) (ret graphql.Marshaler) {
@@ -14350,14 +14376,14 @@ func (ec *executionContext) _Company_createdAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Company_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Company", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Company", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Company_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Company) (ret graphql.Marshaler) {
@@ -14373,14 +14399,14 @@ func (ec *executionContext) _Company_updatedAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Company_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Company", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Company", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Company_version(ctx context.Context, field graphql.CollectedField, obj *model.Company) (ret graphql.Marshaler) {
@@ -15134,14 +15160,14 @@ func (ec *executionContext) _Conversation_createdAt(ctx context.Context, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Conversation_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Conversation", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Conversation", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Conversation_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Conversation) (ret graphql.Marshaler) {
@@ -15157,14 +15183,14 @@ func (ec *executionContext) _Conversation_updatedAt(ctx context.Context, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Conversation_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Conversation", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Conversation", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Conversation_version(ctx context.Context, field graphql.CollectedField, obj *model.Conversation) (ret graphql.Marshaler) {
@@ -17378,14 +17404,14 @@ func (ec *executionContext) _Document_createdAt(ctx context.Context, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Document_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Document", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Document", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Document_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Document) (ret graphql.Marshaler) {
@@ -17401,14 +17427,14 @@ func (ec *executionContext) _Document_updatedAt(ctx context.Context, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Document_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Document", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Document", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Document_version(ctx context.Context, field graphql.CollectedField, obj *model.Document) (ret graphql.Marshaler) {
@@ -17815,14 +17841,14 @@ func (ec *executionContext) _DocumentChunk_createdAt(ctx context.Context, field 
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_DocumentChunk_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("DocumentChunk", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("DocumentChunk", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _DocumentChunk_document(ctx context.Context, field graphql.CollectedField, obj *model.DocumentChunk) (ret graphql.Marshaler) {
@@ -18420,14 +18446,14 @@ func (ec *executionContext) _Invitation_createdAt(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Invitation_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Invitation_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.Invitation) (ret graphql.Marshaler) {
@@ -18443,14 +18469,14 @@ func (ec *executionContext) _Invitation_expiresAt(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Invitation_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _InviteUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.InvitationPayload) (ret graphql.Marshaler) {
@@ -18521,14 +18547,14 @@ func (ec *executionContext) _InviteUserPayload_expiresAt(ctx context.Context, fi
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_InviteUserPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("InviteUserPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("InviteUserPayload", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _InviteUserPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.InvitationPayload) (ret graphql.Marshaler) {
@@ -23123,14 +23149,14 @@ func (ec *executionContext) _Project_archivedAt(ctx context.Context, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_Project_archivedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Project", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Project", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Project_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.Project) (ret graphql.Marshaler) {
@@ -23146,14 +23172,14 @@ func (ec *executionContext) _Project_createdAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Project_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Project", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Project", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Project_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Project) (ret graphql.Marshaler) {
@@ -23169,14 +23195,14 @@ func (ec *executionContext) _Project_updatedAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Project_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Project", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Project", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Project_version(ctx context.Context, field graphql.CollectedField, obj *model.Project) (ret graphql.Marshaler) {
@@ -25124,7 +25150,7 @@ func (ec *executionContext) _Query_auditLog(ctx context.Context, field graphql.C
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[model.AuditEntry]) graphql.Marshaler {
-			return ec.marshalNAuditConnection2ᚖdossierᚋmodelᚐConnection(ctx, selections, v)
+			return ec.marshalNAuditEntryConnection2ᚖdossierᚋmodelᚐConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -25137,7 +25163,7 @@ func (ec *executionContext) fieldContext_Query_auditLog(ctx context.Context, fie
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AuditConnection(ctx, field)
+			return ec.childFields_AuditEntryConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -25935,14 +25961,14 @@ func (ec *executionContext) _RenewInvitationPayload_expiresAt(ctx context.Contex
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_RenewInvitationPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("RenewInvitationPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("RenewInvitationPayload", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _RenewInvitationPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.InvitationPayload) (ret graphql.Marshaler) {
@@ -26077,14 +26103,14 @@ func (ec *executionContext) _ResetPasswordPayload_expiresAt(ctx context.Context,
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ResetPasswordPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ResetPasswordPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("ResetPasswordPayload", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _ResetPasswordPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
@@ -26727,14 +26753,14 @@ func (ec *executionContext) _Session_createdAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Session_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Session_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.Session) (ret graphql.Marshaler) {
@@ -26750,14 +26776,14 @@ func (ec *executionContext) _Session_expiresAt(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Session_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Session_userAgent(ctx context.Context, field graphql.CollectedField, obj *model.Session) (ret graphql.Marshaler) {
@@ -27071,14 +27097,14 @@ func (ec *executionContext) _SignInPayload_expiresAt(ctx context.Context, field 
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_SignInPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _SignInPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
@@ -27443,14 +27469,14 @@ func (ec *executionContext) _Theme_createdAt(ctx context.Context, field graphql.
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Theme_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Theme", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Theme", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Theme_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Theme) (ret graphql.Marshaler) {
@@ -27466,14 +27492,14 @@ func (ec *executionContext) _Theme_updatedAt(ctx context.Context, field graphql.
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Theme_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Theme", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("Theme", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _Theme_version(ctx context.Context, field graphql.CollectedField, obj *model.Theme) (ret graphql.Marshaler) {
@@ -28881,14 +28907,14 @@ func (ec *executionContext) _UploadTarget_expiresAt(ctx context.Context, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_UploadTarget_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("UploadTarget", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("UploadTarget", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _UseAdapterVerificationTokenPayload_verification(ctx context.Context, field graphql.CollectedField, obj *model.AdapterVerificationPayload) (ret graphql.Marshaler) {
@@ -29083,14 +29109,14 @@ func (ec *executionContext) _User_emailVerifiedAt(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_User_emailVerifiedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _User_deactivatedAt(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
@@ -29106,14 +29132,14 @@ func (ec *executionContext) _User_deactivatedAt(ctx context.Context, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_User_deactivatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _User_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
@@ -29129,14 +29155,14 @@ func (ec *executionContext) _User_createdAt(ctx context.Context, field graphql.C
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_User_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _User_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
@@ -29152,14 +29178,14 @@ func (ec *executionContext) _User_updatedAt(ctx context.Context, field graphql.C
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_User_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Time does not have child fields"))
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func (ec *executionContext) _User_version(ctx context.Context, field graphql.CollectedField, obj *model.User) (ret graphql.Marshaler) {
@@ -31612,7 +31638,7 @@ func (ec *executionContext) unmarshalInputCreateAdapterSessionInput(ctx context.
 			it.UserID = data
 		case "expiresAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
-			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			data, err := ec.unmarshalNDateTime2timeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -31656,7 +31682,7 @@ func (ec *executionContext) unmarshalInputCreateAdapterUserInput(ctx context.Con
 			it.Email = data
 		case "emailVerifiedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailVerifiedAt"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -31707,7 +31733,7 @@ func (ec *executionContext) unmarshalInputCreateAdapterVerificationTokenInput(ct
 			it.Token = data
 		case "expiresAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
-			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			data, err := ec.unmarshalNDateTime2timeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -31751,7 +31777,7 @@ func (ec *executionContext) unmarshalInputCreateApiKeyInput(ctx context.Context,
 			it.Scopes = data
 		case "expiresAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -32837,7 +32863,7 @@ func (ec *executionContext) unmarshalInputLinkAdapterAccountInput(ctx context.Co
 			it.Scope = data
 		case "expiresAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -33539,14 +33565,14 @@ func (ec *executionContext) unmarshalInputTimeRange(ctx context.Context, obj any
 		switch k {
 		case "from":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.From = data
 		case "until":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("until"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -33731,7 +33757,7 @@ func (ec *executionContext) unmarshalInputUpdateAdapterSessionInput(ctx context.
 			it.SessionToken = data
 		case "expiresAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -33782,7 +33808,7 @@ func (ec *executionContext) unmarshalInputUpdateAdapterUserInput(ctx context.Con
 			it.Email = data
 		case "emailVerifiedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailVerifiedAt"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -35404,135 +35430,6 @@ func (ec *executionContext) _AttachThemesPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
-var auditConnectionImplementors = []string{"AuditConnection"}
-
-func (ec *executionContext) _AuditConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[model.AuditEntry]) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, auditConnectionImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferredFieldSet := graphql.NewFieldSet(nil)
-	deferLabelToView := make(map[string]*graphql.FieldSetView)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("AuditConnection")
-		case "edges":
-			out.Values[i] = ec._AuditConnection_edges(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "nodes":
-			out.Values[i] = ec._AuditConnection_nodes(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "pageInfo":
-			out.Values[i] = ec._AuditConnection_pageInfo(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "totalCount":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._AuditConnection_totalCount(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
-			}
-
-			if field.IsDeferred() {
-				deferredFieldSet.AddField(field)
-				fieldIndex := len(deferredFieldSet.Values) - 1
-				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, deferredFieldSet)
-				})
-
-				for _, deferrable := range field.Deferrables {
-					view, ok := deferLabelToView[deferrable.Label]
-					if !ok {
-						view = deferredFieldSet.NewView()
-						deferLabelToView[deferrable.Label] = view
-					}
-					view.AddIndices(fieldIndex)
-				}
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
-
-	ec.ProcessDeferredGroup(graphql.DeferredGroup{
-		Defers:   deferLabelToView,
-		Path:     graphql.GetPath(ctx),
-		FieldSet: deferredFieldSet,
-		Context:  ctx,
-	})
-
-	return out
-}
-
-var auditEdgeImplementors = []string{"AuditEdge"}
-
-func (ec *executionContext) _AuditEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[model.AuditEntry]) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, auditEdgeImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferredFieldSet := graphql.NewFieldSet(nil)
-	deferLabelToView := make(map[string]*graphql.FieldSetView)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("AuditEdge")
-		case "cursor":
-			out.Values[i] = ec._AuditEdge_cursor(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "node":
-			out.Values[i] = ec._AuditEdge_node(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
-
-	ec.ProcessDeferredGroup(graphql.DeferredGroup{
-		Defers:   deferLabelToView,
-		Path:     graphql.GetPath(ctx),
-		FieldSet: deferredFieldSet,
-		Context:  ctx,
-	})
-
-	return out
-}
-
 var auditEntryImplementors = []string{"AuditEntry", "Node"}
 
 func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSet, obj *model.AuditEntry) graphql.Marshaler {
@@ -35683,6 +35580,135 @@ func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSe
 			out.Values[i] = ec._AuditEntry_details(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var auditEntryConnectionImplementors = []string{"AuditEntryConnection"}
+
+func (ec *executionContext) _AuditEntryConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[model.AuditEntry]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditEntryConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuditEntryConnection")
+		case "edges":
+			out.Values[i] = ec._AuditEntryConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._AuditEntryConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._AuditEntryConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEntryConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var auditEntryEdgeImplementors = []string{"AuditEntryEdge"}
+
+func (ec *executionContext) _AuditEntryEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[model.AuditEntry]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditEntryEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuditEntryEdge")
+		case "cursor":
+			out.Values[i] = ec._AuditEntryEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._AuditEntryEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -43821,36 +43847,6 @@ func (ec *executionContext) marshalNAuditAction2dossierᚋmodelᚐAuditAction(ct
 	return v
 }
 
-func (ec *executionContext) marshalNAuditConnection2ᚖdossierᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[model.AuditEntry]) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._AuditConnection(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalNAuditEdge2dossierᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v model.Edge[model.AuditEntry]) graphql.Marshaler {
-	return ec._AuditEdge(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNAuditEdge2ᚕdossierᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Edge[model.AuditEntry]) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNAuditEdge2dossierᚋmodelᚐEdge(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNAuditEntry2ᚕᚖdossierᚋmodelᚐAuditEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.AuditEntry) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -43875,6 +43871,36 @@ func (ec *executionContext) marshalNAuditEntry2ᚖdossierᚋmodelᚐAuditEntry(c
 		return graphql.Null
 	}
 	return ec._AuditEntry(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAuditEntryConnection2ᚖdossierᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[model.AuditEntry]) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AuditEntryConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAuditEntryEdge2dossierᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v model.Edge[model.AuditEntry]) graphql.Marshaler {
+	return ec._AuditEntryEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAuditEntryEdge2ᚕdossierᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Edge[model.AuditEntry]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAuditEntryEdge2dossierᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNAuditOrder2dossierᚋmodelᚐAuditOrder(ctx context.Context, v any) (model.AuditOrder, error) {
@@ -44352,6 +44378,22 @@ func (ec *executionContext) marshalNCreateUserPayload2ᚖdossierᚋmodelᚐUserP
 		return graphql.Null
 	}
 	return ec._CreateUserPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDateTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
+	res, err := model.UnmarshalDateTime(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDateTime2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalDateTime(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNDeactivateUserInput2dossierᚋmodelᚐDeactivateUserInput(ctx context.Context, v any) (model.DeactivateUserInput, error) {
@@ -45629,22 +45671,6 @@ func (ec *executionContext) marshalNThemeOrderField2dossierᚋmodelᚐThemeOrder
 	return v
 }
 
-func (ec *executionContext) unmarshalNTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
-	res, err := model.UnmarshalTime(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalNTime2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
-	_ = sel
-	res := model.MarshalTime(v)
-	if res == graphql.Null {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-	}
-	return res
-}
-
 func (ec *executionContext) unmarshalNTransferUserInput2dossierᚋmodelᚐTransferUserInput(ctx context.Context, v any) (model.TransferUserInput, error) {
 	res, err := ec.unmarshalInputTransferUserInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -46290,6 +46316,24 @@ func (ec *executionContext) unmarshalOConversationFilter2ᚖdossierᚋmodelᚐCo
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalODateTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalDateTime(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODateTime2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalDateTime(*v)
+	return res
+}
+
 func (ec *executionContext) unmarshalODigest2dossierᚋmodelᚐHash(ctx context.Context, v any) (model.Hash, error) {
 	if v == nil {
 		return nil, nil
@@ -46826,24 +46870,6 @@ func (ec *executionContext) unmarshalOThemeFilter2ᚖdossierᚋmodelᚐThemeFilt
 	}
 	res, err := ec.unmarshalInputThemeFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) unmarshalOTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
-	if v == nil {
-		return nil, nil
-	}
-	res, err := model.UnmarshalTime(v)
-	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	_ = sel
-	_ = ctx
-	res := model.MarshalTime(*v)
-	return res
 }
 
 func (ec *executionContext) unmarshalOTimeRange2ᚖdossierᚋmodelᚐTimeRange(ctx context.Context, v any) (*model.TimeRange, error) {
