@@ -173,6 +173,20 @@ func limitOf(answer apitest.Answer) map[string]any {
 	return body.Errors[0].Extensions.Limit
 }
 
+// numberIn is the number that the pattern finds in the file.
+func numberIn(t *testing.T, file, pattern string) int {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(readText(t, file))
+	if found == nil {
+		t.Fatalf("%s has no %s", file, pattern)
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // The page's other numbers, in the words around them.
 func TestIntegratingPageHasTheNumbers(t *testing.T) {
 	t.Parallel()
@@ -181,12 +195,17 @@ func TestIntegratingPageHasTheNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	complete := numberIn(t, "graph/handler.go", `"completeUpload": (\d+) \* time.Minute`)
+	wait := numberIn(t, "graph/processing.go", `waitMax = (\d+) \* time.Second`)
 	for _, sentence := range []string{
 		fmt.Sprintf("takes more than %g s is stopped", timeout.Seconds()),
 		fmt.Sprintf("%g s to send its headers, %g s to send its whole request and %g s to take the answer",
 			readHeaderTimeout.Seconds(), readTimeout.Seconds(), writeTimeout.Seconds()),
 		fmt.Sprintf("1 to %d rows, %d without `first` or `last`", model.PageSizeMax, model.PageSizeDefault),
 		"up to 1,000 documents",
+		fmt.Sprintf("`waitUntilReady` adds %d s to an upload's time", wait),
+		fmt.Sprintf("%d s more with `waitUntilReady`; - %d s for `completeUpload`, and %d s with `waitUntilReady`",
+			wait+15, 60*complete+30, 60*complete+30+wait),
 	} {
 		if !strings.Contains(page, sentence) {
 			t.Errorf("the page does not say %q", sentence)
