@@ -92,8 +92,12 @@ func (tx *Tx) lockUser(
 	return lock(ctx, tx, tx.users(nil)(), to, "user", id, expected, func(u *model.User) int32 { return u.Version })
 }
 
-// CreateUser adds a user; the password comes hashed, nil for none.
+// CreateUser adds a user; the password comes hashed, nil for none. An API key gives none: it could sign in by it, and do more than
+// its scopes.
 func (tx *Tx) CreateUser(ctx context.Context, in model.CreateUserInput, passwordHash *string) (*model.User, error) {
+	if passwordHash != nil && tx.viewer.HasKey() {
+		return nil, fault.Denied("An API key cannot set a password: inviteUser mails the user a link to set one.")
+	}
 	company, err := tx.companyForUser(in)
 	if err != nil {
 		return nil, err
@@ -131,8 +135,8 @@ func (tx *Tx) companyFor(named *model.CompanyID) (model.CompanyID, error) {
 
 // companyForUser says which company a new user joins; platform staff join none.
 func (tx *Tx) companyForUser(in model.CreateUserInput) (*model.CompanyID, error) {
-	if !tx.viewer.Role.AtLeast(in.Role) {
-		return nil, fault.Denied("You may not give the role %s.", in.Role)
+	if err := tx.mayGiveRole(in.Role); err != nil {
+		return nil, err
 	}
 	if in.Role == model.RoleAdmin {
 		return nil, nil
@@ -149,6 +153,14 @@ func (tx *Tx) mayChangeUser(user *model.User) error {
 	return fault.Denied("Only the user or a MANAGER of the company may change the user.")
 }
 
+// mayChangeEmail refuses an API key what it could sign in by: a password is reset by mail.
+func (tx *Tx) mayChangeEmail() error {
+	if tx.viewer.HasKey() {
+		return fault.Denied("An API key cannot change an email address: sign in.")
+	}
+	return nil
+}
+
 // UpdateUser changes what the input names. A new address is not verified, and ends an invitation.
 func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.User, error) {
 	user, err := tx.lockUser(ctx, toChange, in.ID, in.ExpectedVersion)
@@ -161,6 +173,9 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 	var c changes
 	set(&c, "name", &user.Name, in.Name)
 	if in.Email != nil && *in.Email != user.Email {
+		if err := tx.mayChangeEmail(); err != nil {
+			return nil, err
+		}
 		set(&c, "email", &user.Email, in.Email)
 		setNull(&c, "email_verified_at", &user.EmailVerifiedAt, nil)
 	}

@@ -4840,8 +4840,8 @@ Something that an API key may do, as a text:
 - ` + "`" + `companies:read` + "`" + `, ` + "`" + `users:read` + "`" + `, ` + "`" + `projects:read` + "`" + `, ` + "`" + `documents:read` + "`" + `, ` + "`" + `themes:read` + "`" + `, ` + "`" + `conversations:read` + "`" + `: read these,
   wherever a field leads to one;
 - ` + "`" + `companies:write` + "`" + `, ` + "`" + `users:write` + "`" + `, ` + "`" + `projects:write` + "`" + `, ` + "`" + `documents:write` + "`" + `, ` + "`" + `themes:write` + "`" + `, ` + "`" + `conversations:write` + "`" + `: change
-  them, which includes to read them. Whoever may write users can become one of those that the key's maker may invite or give
-  another address: such a key is worth its maker's password;
+  them, which includes to read them. No key sets a password, changes an email address or gives a role above MEMBER, and it is not
+  shown the token of an invitation, which is mailed: whom it lets in is a MEMBER at most;
 - ` + "`" + `documents:process` + "`" + `: process documents in Dossier's place: move them through their statuses, and bring their chunks. To find and read them
   it takes ` + "`" + `documents:read` + "`" + ` too;
 - ` + "`" + `audit:read` + "`" + `: read the audit log;
@@ -5228,12 +5228,16 @@ type Mutation {
   "Deletes a company that has no users, projects, documents, themes or conversations; else CONFLICT."
   deleteCompany("Which company." input: DeleteCompanyInput!): DeleteCompanyPayload! @access(role: ADMIN)
 
-  "Creates a user. A MANAGER creates MEMBERs and MANAGERs of the own company. One request can do 9 of these."
+  """
+  Creates a user. A MANAGER creates MEMBERs and MANAGERs of the own company, an API key MEMBERs without a password; anything else
+  by a key is FORBIDDEN. One request can do 9 of these.
+  """
   createUser("The new user." input: CreateUserInput!): CreateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Creates a user without a password, and an invitation to set one, which can be accepted for 7 days. Its token is shown this
   once, for you to give to the user; a server that can send mail mails it too, to one address 3 times and then
-  every 10 minutes. A MANAGER invites MEMBERs and MANAGERs to the own company. One request can do 9 of these.
+  every 10 minutes. A MANAGER invites MEMBERs and MANAGERs to the own company. An API key invites MEMBERs, and is not shown the
+  token: it is mailed alone, and a server that cannot send mail answers the error UNAVAILABLE. One request can do 9 of these.
   """
   inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
@@ -5244,7 +5248,7 @@ type Mutation {
   renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER, scope: "users:write")
   """
   Makes a MEMBER a MANAGER, or the other way around: a MANAGER does it for the own company, an ADMIN for any. The own role
-  is CONFLICT. To give the role that a user has already changes nothing, and is no error.
+  is CONFLICT. An API key gives no role but MEMBER. To give the role that a user has already changes nothing, and is no error.
   """
   changeUserRole("Who gets which role." input: ChangeUserRoleInput!): ChangeUserRolePayload! @access(role: MANAGER, scope: "users:write")
   """
@@ -6085,7 +6089,7 @@ input InviteUserInput {
   name: String!
   "An email address that no other user has, of at most 254 characters."
   email: String!
-  "What the user may do; never more than you may."
+  "What the user may do; never more than you may, and from an API key only MEMBER."
   role: Role! = MEMBER
   "The http or https URL of a picture, of at most 2,048 characters."
   image: String
@@ -6095,7 +6099,7 @@ input InviteUserInput {
 type InviteUserPayload {
   "The new user; null when there are errors."
   user: User
-  "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors."
+  "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors, and for an API key."
   token: String
   "Until when it can be accepted; null when there are errors."
   expiresAt: Time
@@ -6113,7 +6117,7 @@ input RenewInvitationInput {
 type RenewInvitationPayload {
   "The user; null when there are errors."
   user: User
-  "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors."
+  "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors, and for an API key."
   token: String
   "Until when it can be accepted; null when there are errors."
   expiresAt: Time
@@ -6284,9 +6288,12 @@ input CreateUserInput {
   name: String!
   "An email address that no other user has, of at most 254 characters."
   email: String!
-  "8 to 256 characters. A user without a password cannot sign in with one until ` + "`" + `renewInvitation` + "`" + ` or ` + "`" + `requestPasswordReset` + "`" + ` lets the user set it."
+  """
+  8 to 256 characters, and from an API key FORBIDDEN. A user without a password cannot sign in with one until ` + "`" + `renewInvitation` + "`" + ` or
+  ` + "`" + `requestPasswordReset` + "`" + ` lets the user set it.
+  """
   password: String
-  "What the user may do; never more than you may."
+  "What the user may do; never more than you may, and from an API key only MEMBER."
   role: Role! = MEMBER
   "The http or https URL of a picture, of at most 2,048 characters."
   image: String

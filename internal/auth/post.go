@@ -63,7 +63,8 @@ func NewPost(store *repo.Store, mailer Mailer, appURL string, logger *slog.Logge
 	return p
 }
 
-var errNoPost = fault.New(fault.Unavailable, "This server cannot send mail: whoever runs it has not set that up.")
+// ErrNoPost is a mail that cannot be sent, as no server for it is named.
+var ErrNoPost = fault.New(fault.Unavailable, "This server cannot send mail: whoever runs it has not set that up.")
 
 // enqueue has the letter written soon.
 func (p *Post) enqueue(l letter) error {
@@ -187,7 +188,7 @@ If you have no account there, someone mistyped an address: there is nothing you 
 	})
 }
 
-// Invite mails the token of a new invitation to the user. Whoever invited has it too: what cannot be mailed is no failure, and
+// Invite mails the token of a new invitation to the user. A person who invited has it too: what cannot be mailed is no failure, and
 // where there is no post, or the address was written to often, nothing is.
 func (p *Post) Invite(user *model.User, token string, invitation *model.Invitation) {
 	if p == nil || !p.invited.Allow(strings.ToLower(user.Email)) {

@@ -98,7 +98,7 @@ func (s Sessions) RequestPasswordReset(ctx context.Context, in model.RequestPass
 		return err
 	}
 	if s.Post == nil {
-		return errNoPost
+		return ErrNoPost
 	}
 	if err := s.Requests.Try(client.Address, in.Email, s.addressesOf(in.Email)).Spend(ctx); err != nil {
 		return err
@@ -184,7 +184,7 @@ func (s Sessions) RequestEmailVerification(ctx context.Context, viewer model.Vie
 		return errVerified
 	}
 	if s.Post == nil {
-		return errNoPost
+		return ErrNoPost
 	}
 	if err := s.Requests.Try(client.Address, user.Email, s.addressesOf(user.Email)).Spend(ctx); err != nil {
 		return err
