@@ -185,10 +185,12 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 	return user, wrap(tx.saveProfile(ctx, user, c), "update user", in.ID)
 }
 
-// saveProfile writes what changed of a user, if anything did. An invitation was mailed to the address of then, and ends with it.
+// saveProfile writes what changed of a user, if anything did. An invitation was mailed to the address of then, and ends with it; nor
+// does whoever verified the address need one.
 func (tx *Tx) saveProfile(ctx context.Context, user *model.User, c changes) error {
 	var also along
-	if _, moved := c.details["email"]; moved {
+	_, moved := c.details["email"]
+	if _, verified := c.details["emailVerifiedAt"]; moved || verified {
 		also = along{tx.endInvitation(user.ID)}
 	}
 	return tx.saveUser(ctx, model.UserUpdated, user, c, also...)

@@ -5241,9 +5241,10 @@ type Mutation {
   """
   inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
-  Makes a new invitation for a user who has neither a password nor an account: a MANAGER for one of the company's users. The
-  token of an earlier one can no longer be used, and the new one is mailed as that of ` + "`" + `inviteUser` + "`" + ` is. A user who has a way to sign in, or is
-  deactivated, is CONFLICT. One request can do 9 of these.
+  Makes a new invitation for a user who has never signed in: a MANAGER for one of the company's users. The token of an earlier one
+  can no longer be used, and the new one is mailed as that of ` + "`" + `inviteUser` + "`" + ` is. A user who has a password, an account, a verified
+  address or a session, or has had one, is CONFLICT, and sets a password by ` + "`" + `requestPasswordReset` + "`" + `; so is one who is deactivated.
+  One request can do 9 of these.
   """
   renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER, scope: "users:write")
   """
