@@ -72,7 +72,7 @@ func (tx *Tx) ChangeUserRole(ctx context.Context, in model.ChangeUserRoleInput) 
 	return user, tx.saveUser(ctx, model.UserRoleChanged, user, c)
 }
 
-// DeactivateUser keeps a user from signing in, and ends the sessions and API keys. What the user owns stays.
+// DeactivateUser keeps a user from signing in, and ends the sessions, the API keys and a change of the address. What the user owns stays.
 func (tx *Tx) DeactivateUser(ctx context.Context, in model.DeactivateUserInput) (*model.User, error) {
 	user, err := tx.lockManaged(ctx, in.UserID, in.ExpectedVersion)
 	switch {
@@ -102,7 +102,8 @@ func (tx *Tx) ReactivateUser(ctx context.Context, in model.ReactivateUserInput) 
 func (tx *Tx) setDeactivated(ctx context.Context, action model.AuditAction, user *model.User, at *time.Time) error {
 	var c changes
 	setNull(&c, "deactivated_at", &user.DeactivatedAt, at)
-	return tx.saveUser(ctx, action, user, c, tx.endSessions(user.ID, model.SessionID{}), tx.revokeAPIKeys(user.ID))
+	return tx.saveUser(ctx, action, user, c,
+		tx.endSessions(user.ID, model.SessionID{}), tx.revokeAPIKeys(user.ID), tx.endTokens(user.ID, model.ToChangeEmail))
 }
 
 // saveUser writes what changed of a user, if anything did, with what goes along.

@@ -349,7 +349,7 @@ func TestMembersChangeTheirOwn(t *testing.T) {
 			return tx.DeleteDocument(ctx, model.DeleteDocumentInput{ID: document.ID})
 		},
 		"updateUser": func(ctx context.Context, tx *repo.Tx) error {
-			_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.manager.ID, Name: &name})
+			_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.manager.ID, Name: &name}, nil)
 			return err
 		},
 		"createProject for another": func(ctx context.Context, tx *repo.Tx) error {

@@ -5216,8 +5216,9 @@ type Mutation {
   """
   requestEmailVerification: RequestEmailVerificationPayload! @access(role: MEMBER)
   """
-  Notes that an address is its user's: the token that was mailed to it by ` + "`" + `requestEmailVerification` + "`" + ` came back. It needs no
-  credential, and its failures are limited as those of ` + "`" + `signIn` + "`" + ` are.
+  Notes that an address is its user's: the token that was mailed to it by ` + "`" + `requestEmailVerification` + "`" + ` came back. One that was mailed
+  by ` + "`" + `updateUser` + "`" + ` makes the address the user's, which the former address is told by mail. It needs no credential, and its failures
+  are limited as those of ` + "`" + `signIn` + "`" + ` are.
   """
   verifyEmail("The mailed token." input: VerifyEmailInput!): VerifyEmailPayload! @access
 
@@ -5268,7 +5269,10 @@ type Mutation {
   way to sign in, of a user without a password and without another account, is CONFLICT.
   """
   unlinkAccount("Which account." input: UnlinkAccountInput!): UnlinkAccountPayload! @access(role: MEMBER)
-  "Changes a user's profile: everyone the own one, a MANAGER those of the company's users."
+  """
+  Changes a user's profile: everyone the own one, a MANAGER those of the company's users. For an email address there are rules of
+  its own: see ` + "`" + `UpdateUserInput.email` + "`" + `.
+  """
   updateUser("What to change." input: UpdateUserInput!): UpdateUserPayload! @access(role: MEMBER, scope: "users:write")
   """
   Deletes a user, with sessions, API keys, invitation and account links: a MANAGER one of the company's, an ADMIN any. What the user
@@ -6226,7 +6230,7 @@ type VerifyEmailPayload {
   verifiedEmail: String
   """
   UNAUTHENTICATED when the token is unknown, used, replaced or expired, was mailed to an address that is no longer its user's, or
-  its user is deactivated; which of them is not told.
+  its user is deactivated; which of them is not told. CONFLICT at ` + "`" + `token` + "`" + ` when another user has got the address that is to change.
   """
   userErrors: [UserError!]!
 }
@@ -6316,7 +6320,14 @@ input UpdateUserInput {
   expectedVersion: Int
   "1 to 200 characters."
   name: String
-  "An email address that no other user has, of at most 254 characters. A changed one is not verified, and ends an invitation."
+  """
+  An email address of at most 254 characters. The own one changes when the token that is mailed to the new one comes back to
+  ` + "`" + `verifyEmail` + "`" + ` within 24 hours: until then ` + "`" + `User.email` + "`" + ` stays as it is, and a new password ends the change. The present address is
+  told by mail. Whether another user has the new address, the answer does not tell. Too many requests, and a server that cannot send
+  mail, are the errors of ` + "`" + `requestPasswordReset` + "`" + `. For someone else an ADMIN changes it at once, and a MANAGER for one of the
+  company's users who has never signed in, as ` + "`" + `renewInvitation` + "`" + ` says: an address that another user has is CONFLICT then, the changed one
+  is not verified, and an invitation ends. Everything else, and an API key, is FORBIDDEN.
+  """
   email: String
   "The http or https URL of a picture, of at most 2,048 characters; null removes it."
   image: String
