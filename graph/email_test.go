@@ -188,3 +188,40 @@ func TestOwnAddressWithoutMail(t *testing.T) {
 		t.Errorf("by an ADMIN: %s", got)
 	}
 }
+
+// A MANAGER does not find out by many tries who has an account in other companies. The own colleagues are no secret.
+func TestTakenAddressesAreNotSearched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, budgets)
+	const create = `mutation($e: String!) { r: createUser(input: {name: "n", email: $e}) { user { id } userErrors { code field } } }`
+	manager := w.As(t, w.manager)
+	for range 5 {
+		if got := outcome(t, manager, create, "e", w.member.Email); got != "CONFLICT email" {
+			t.Errorf("of a colleague: %q", got)
+		}
+	}
+	invited := w.User(t, w.company, model.RoleMember, "Ida Invited")
+	tries := map[string]func(email string) apitest.Answer{
+		"createUser": func(email string) apitest.Answer { return manager.Do(t, create, "e", email) },
+		"inviteUser": func(email string) apitest.Answer {
+			return manager.Do(t, invite, "in", map[string]any{"name": "n", "email": email})
+		},
+		"updateUser": func(email string) apitest.Answer { return manager.Do(t, moveTo, "id", invited.ID, "e", email) },
+	}
+	for name, try := range tries {
+		if answer := try(w.stranger.Email); !strings.Contains(answer.Body, `"code":"CONFLICT"`) {
+			t.Errorf("%s: %s", name, answer.Body)
+		}
+	}
+	for name, try := range tries {
+		wantHeldBack(t, name+" of a taken one", try(w.stranger.Email))
+		wantHeldBack(t, name+" of a free one", try("free@own.example"))
+	}
+	if got := outcome(t, w.As(t, w.admin), `mutation($e: String!, $c: ID!) { r: createUser(input: {companyId: $c, name: "n", email: $e}) { userErrors { code field } } }`,
+		"e", w.member.Email, "c", w.other.ID); got != "CONFLICT email" {
+		t.Errorf("by an ADMIN: %q", got)
+	}
+	if got := manager.Query(t, `mutation($id: ID!) { r: updateUser(input: {id: $id, name: "Ida"}) { user { name } } }`, "id", invited.ID).Text("r.user.name"); got != "Ida" {
+		t.Errorf("the name alone: %s", got)
+	}
+}

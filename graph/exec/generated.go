@@ -5231,7 +5231,8 @@ type Mutation {
 
   """
   Creates a user. A MANAGER creates MEMBERs and MANAGERs of the own company, an API key MEMBERs without a password; anything else
-  by a key is FORBIDDEN. One request can do 9 of these.
+  by a key is FORBIDDEN. Who names too many addresses that users of other companies have gets the error RATE_LIMITED, here and in
+  ` + "`" + `inviteUser` + "`" + ` and ` + "`" + `updateUser` + "`" + `. One request can do 9 of these.
   """
   createUser("The new user." input: CreateUserInput!): CreateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
