@@ -29,6 +29,6 @@ func newSessions(c config.Config, store *repo.Store, logger *slog.Logger) (auth.
 // warnOfMail says what does not work without a mail server.
 func warnOfMail(c config.Config, logger *slog.Logger) {
 	if c.SMTPURL == "" && !c.IsDevelopment() {
-		logger.Warn("there is no SMTP_URL: nobody can reset a password or verify an address, and invitations are not mailed")
+		logger.Warn("there is no SMTP_URL: nobody can reset a password, verify an address or change the own one, invitations are not mailed, and API keys make none")
 	}
 }

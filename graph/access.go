@@ -15,32 +15,44 @@ type accessMutations struct {
 }
 
 func (m accessMutations) InviteUser(ctx context.Context, in model.InviteUserInput) (*model.InviteUserPayload, error) {
-	token, invitation := auth.NewInvitation()
-	user, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
+	return m.invite(ctx, in, func(ctx context.Context, tx *repo.Tx, invitation *model.Invitation) (*model.User, error) {
 		return tx.InviteUser(ctx, in, invitation)
 	})
-	return m.invited(user, token, invitation, userErrors), err
 }
 
 func (m accessMutations) RenewInvitation(
 	ctx context.Context, in model.RenewInvitationInput,
 ) (*model.RenewInvitationPayload, error) {
-	token, invitation := auth.NewInvitation()
-	user, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
+	return m.invite(ctx, in, func(ctx context.Context, tx *repo.Tx, invitation *model.Invitation) (*model.User, error) {
 		return tx.RenewInvitation(ctx, in, invitation)
 	})
-	return m.invited(user, token, invitation, userErrors), err
 }
 
-// invited mails the invitation too.
-func (m accessMutations) invited(
-	user *model.User, token string, invitation *model.Invitation, userErrors []model.UserError,
-) *model.InvitationPayload {
+// invite makes an invitation, and mails it.
+func (m accessMutations) invite(
+	ctx context.Context, in interface{ Validate() error },
+	add func(context.Context, *repo.Tx, *model.Invitation) (*model.User, error),
+) (*model.InvitationPayload, error) {
+	if model.ViewerFrom(ctx).HasKey() && m.post == nil { // nobody would get it
+		return nil, auth.ErrNoPost
+	}
+	token, invitation := auth.NewInvitation()
+	user, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
+		return add(ctx, tx, invitation)
+	})
 	if user == nil {
-		return &model.InvitationPayload{UserErrors: userErrors}
+		return &model.InvitationPayload{UserErrors: userErrors}, err
 	}
 	m.post.Invite(user, token, invitation)
-	return &model.InvitationPayload{User: user, Token: &token, ExpiresAt: &invitation.ExpiresAt, UserErrors: userErrors}
+	return &model.InvitationPayload{User: user, Token: shown(ctx, token), ExpiresAt: &invitation.ExpiresAt, UserErrors: userErrors}, nil
+}
+
+// shown gives an invitation's token to people alone: an API key could sign in by it, and do more than its scopes.
+func shown(ctx context.Context, token string) *string {
+	if model.ViewerFrom(ctx).HasKey() {
+		return nil
+	}
+	return &token
 }
 
 func (m accessMutations) ChangeUserRole(

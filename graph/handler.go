@@ -78,7 +78,7 @@ var withoutDefer sync.Once
 func NewHandler(c Config) http.Handler {
 	schema := exec.NewExecutableSchema(exec.Config{
 		Resolvers:  root{c.Store, c.Sessions, c.Files, c.Embedder},
-		Directives: exec.DirectiveRoot{Access: newDenials(c).recorded(access)},
+		Directives: exec.DirectiveRoot{Access: newDenials(c).recorded(takenEmails{c.Store, c.Sessions.Taken}.heldBack(access))},
 	})
 	withoutDefer.Do(func() { delete(schema.Schema().Directives, "defer") })
 	limiter := newLimiter(c.Limits, c.Explorable, newQueryCache())

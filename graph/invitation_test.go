@@ -71,6 +71,7 @@ func TestWhoInvites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	manager, admin := w.As(t, w.manager), w.As(t, w.admin)
+	first, staff := w.User(t, w.company, model.RoleMember, "Fay First"), w.User(t, nil, model.RoleAdmin, "Stan Staff")
 	for name, c := range map[string]struct{ got, want string }{
 		"a MEMBER":                 {outcome(t, w.As(t, w.member), invite, "in", map[string]any{"name": "n", "email": "a@x.example"}), "error FORBIDDEN"},
 		"a MANAGER by a MANAGER":   {outcome(t, manager, invite, "in", map[string]any{"name": "n", "email": "b@x.example", "role": "MANAGER"}), ""},
@@ -84,8 +85,8 @@ func TestWhoInvites(t *testing.T) {
 		"renewed by a MEMBER":      {outcome(t, w.As(t, w.member), renew, "u", w.member.ID), "error FORBIDDEN"},
 		"renewed by a stranger":    {outcome(t, w.As(t, w.stranger), renew, "u", w.member.ID), "NOT_FOUND userId"},
 		"renewed, of nobody":       {outcome(t, admin, renew, "u", model.NewID[model.UserID]()), "NOT_FOUND userId"},
-		"first one, by renewing":   {outcome(t, manager, renew, "u", w.member.ID), ""},
-		"of an ADMIN, by an ADMIN": {outcome(t, admin, renew, "u", w.admin.ID), ""},
+		"first one, by renewing":   {outcome(t, manager, renew, "u", first.ID), ""},
+		"of an ADMIN, by an ADMIN": {outcome(t, admin, renew, "u", staff.ID), ""},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %q, want %q", name, c.got, c.want)
@@ -93,7 +94,7 @@ func TestWhoInvites(t *testing.T) {
 	}
 	log := manager.Query(t, `{ auditLog(filter: {actions: [USER_INVITED, INVITATION_RENEWED]}) { nodes { action subjectId } } }`)
 	if got := log.Texts("auditLog.nodes", "action"); !slices.Equal(got, []string{"INVITATION_RENEWED", "USER_INVITED"}) ||
-		log.Text("auditLog.nodes.0.subjectId") != w.member.ID.String() {
+		log.Text("auditLog.nodes.0.subjectId") != first.ID.String() {
 		t.Errorf("the audit log: %v", log.Raw())
 	}
 }
@@ -137,7 +138,57 @@ func TestInvitationsThatCannotBeAccepted(t *testing.T) {
 	}
 }
 
-// Who makes an invitation knows its token: whoever signs in by a provider gets none, and what there was ends with the link.
+// signedIn gives users of the company who have a way to sign in, or have had one, by what it is.
+func (w world) signedIn(t testing.TB) map[string]*model.User {
+	t.Helper()
+	adapter := w.adapter(t, w.manager)
+	users := map[string]*model.User{}
+	for way, signIn := range map[string]func(*model.User){
+		"a password": func(user *model.User) { w.SetPassword(t, user, "correct horse") },
+		"an account": func(user *model.User) { w.Account(t, user, "google") },
+		"a verified address": func(user *model.User) {
+			adapter.Query(t, `mutation($u: ID!) { updateAdapterUser(input: {id: $u, emailVerifiedAt: "2026-01-01T00:00:00Z"}) { user { id } } }`, "u", user.ID)
+		},
+		"a session": func(user *model.User) { // as a former backend has left one: no entry tells of it
+			if _, err := w.Pool.Exec(`INSERT INTO sessions (id, token_hash, user_id, expires) VALUES (gen_random_uuid(), '\x00', $1, now())`, user.ID); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a session that ended":    func(user *model.User) { w.As(t, user).Query(t, `mutation { signOut { signedOut } }`) },
+		"a session at a frontend": func(user *model.User) { w.leftFrontend(t, adapter, user) },
+		"a token": func(user *model.User) {
+			w.With(w.jwtOf(t, user, time.Hour)).Query(t, `mutation { createProject(input: {name: "n", clientName: "c"}) { project { id } } }`)
+		},
+	} {
+		users[way] = w.User(t, w.company, model.RoleMember, "Sia "+way)
+		signIn(users[way])
+	}
+	return users
+}
+
+// leftFrontend signs the user in at an Auth.js frontend, and out again.
+func (w world) leftFrontend(t testing.TB, adapter apitest.Client, user *model.User) {
+	t.Helper()
+	session := map[string]any{"userId": user.ID, "sessionToken": newToken(), "expiresAt": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
+	adapter.Query(t, `mutation($in: CreateAdapterSessionInput!) { createAdapterSession(input: $in) { session { expiresAt } } }`, "in", session)
+	adapter.Query(t, `mutation($t: String!) { deleteAdapterSession(input: {sessionToken: $t}) { session { expiresAt } } }`, "t", session["sessionToken"])
+}
+
+// Who makes an invitation knows its token: whoever has signed in, in whichever way, gets none.
+func TestInvitationsAreForWhoNeverSignedIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	manager, admin := w.As(t, w.manager), w.As(t, w.admin)
+	for way, user := range w.signedIn(t) {
+		for name, client := range map[string]apitest.Client{"a MANAGER": manager, "an ADMIN": admin} {
+			if got := outcome(t, client, renew, "u", user.ID); got != "CONFLICT userId" {
+				t.Errorf("renewed by %s beside %s: %q", name, way, got)
+			}
+		}
+	}
+}
+
+// What there was of an invitation ends with the link to an account.
 func TestAccountsAreNotTakenOverByInvitations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -164,6 +215,9 @@ func TestInvitationsEndWithTheirReason(t *testing.T) {
 		},
 		"another address at the frontend": func(user string) {
 			adapter.Query(t, `mutation($u: ID!) { updateAdapterUser(input: {id: $u, email: "adapter@own.example"}) { user { id } } }`, "u", user)
+		},
+		"verified at the frontend": func(user string) {
+			adapter.Query(t, `mutation($u: ID!) { updateAdapterUser(input: {id: $u, emailVerifiedAt: "2026-01-01T00:00:00Z"}) { user { id } } }`, "u", user)
 		},
 		"signed in at the frontend": func(user string) { adapter.Query(t, target{user: user}.call("createAdapterSession")) },
 	} {
@@ -212,10 +266,11 @@ func TestInvitationIsSeenByWhoManages(t *testing.T) {
 	w := newWorld(t)
 	colleague := w.User(t, w.company, model.RoleMember, "Cleo Colleague")
 	clients := map[*model.User]apitest.Client{}
-	for _, viewer := range []*model.User{w.member, w.manager, w.admin, colleague} {
+	for _, viewer := range []*model.User{w.manager, w.admin, colleague} {
 		clients[viewer] = w.As(t, viewer)
 	}
-	w.Invite(t, w.member) // who has a session from before, which would have ended it
+	clients[w.member] = w.With(w.jwtOf(t, w.member, time.Hour)) // a session would have ended it
+	w.Invite(t, w.member)
 	if _, err := w.Pool.Exec("UPDATE invitations SET expires = now() - interval '1 day'"); err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (r root) Query() exec.QueryResolver {
 
 // Mutation resolves the fields of Mutation.
 func (r root) Mutation() exec.MutationResolver {
-	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store},
+	return mutations{sessionMutations{r.sessions}, companyMutations{r.store}, userMutations{r.store, r.sessions},
 		accessMutations{r.store, r.sessions.Post}, accountMutations{r.store}, apiKeyMutations{r.store},
 		passwordMutations{r.sessions}, projectMutations{r.store}, documentMutations{r.store},
 		processingMutations{r.store}, uploadMutations{r.store, r.files}, themeMutations{r.store}, conversationMutations{r.store}, adapterMutations{r.store}}

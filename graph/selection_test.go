@@ -21,7 +21,7 @@ func (w world) fullRows(t testing.TB) map[string]string {
 	chunk := w.Chunks(t, document, "A passage.")[0]
 	account := w.Account(t, w.member, "github") // which ends invitations
 	w.Token(t, user)
-	w.Invite(t, user)
+	w.Invite(t, w.User(t, w.company, model.RoleMember, "Ivy Invited"))
 	w.Key(t, user, model.ScopeProjectsRead)
 	rows := map[string]string{
 		"Company": w.company.ID.String(), "User": user.ID.String(), "Project": project.ID.String(),
@@ -36,6 +36,7 @@ func (w world) fullRows(t testing.TB) map[string]string {
 	rows["Theme"], rows["Conversation"] = made.Text("createTheme.theme.id"), made.Text("createConversation.conversation.id")
 	for _, statement := range []string{
 		"UPDATE companies SET domain = 'own.example'",
+		"UPDATE invitations SET user_id = (SELECT id FROM users WHERE name = 'Una User')", // who has signed in, and would get none
 		"UPDATE users SET image = 'image', email_verified_at = now() - interval '1 day'",
 		"UPDATE users SET deactivated_at = now() - interval '2 days' WHERE name = 'Una User'",
 		"UPDATE projects SET archived_at = now() - interval '3 days'",

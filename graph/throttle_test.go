@@ -24,7 +24,7 @@ func budgets(c *graph.Config) {
 		Address: limits.Budget{Tries: 6, Every: time.Hour}, Account: limits.Budget{Tries: 3, Every: 24 * time.Hour},
 		Owner: limits.Budget{Tries: 2, Every: time.Hour},
 	}
-	c.Sessions.Tries, c.Sessions.Requests = limits.NewThrottle(b), limits.NewThrottle(b)
+	c.Sessions.Tries, c.Sessions.Requests, c.Sessions.Taken = limits.NewThrottle(b), limits.NewThrottle(b), limits.NewThrottle(b)
 }
 
 var retryAfter = regexp.MustCompile(`"retryAfter": ?[0-9]+`)

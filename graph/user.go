@@ -93,7 +93,10 @@ func (f userFields) Invitation(ctx context.Context, u *model.User) (*model.Invit
 	}))
 }
 
-type userMutations struct{ store *repo.Store }
+type userMutations struct {
+	store    *repo.Store
+	sessions auth.Sessions
+}
 
 func (m userMutations) CreateUser(ctx context.Context, in model.CreateUserInput) (*model.CreateUserPayload, error) {
 	var hash *string
@@ -111,9 +114,8 @@ func (m userMutations) CreateUser(ctx context.Context, in model.CreateUserInput)
 }
 
 func (m userMutations) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.UpdateUserPayload, error) {
-	user, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
-		return tx.UpdateUser(ctx, in)
-	})
+	user, err := m.sessions.UpdateUser(ctx, model.ViewerFrom(ctx), in, auth.ClientFrom(ctx))
+	userErrors, err := splitUserErrors(err)
 	return &model.UpdateUserPayload{User: user, UserErrors: userErrors}, err
 }
 

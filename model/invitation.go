@@ -6,7 +6,7 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Invitation lets a user who has no password set one. Its token is known to whoever invited alone; the hash of it is
+// Invitation lets a user who has no password set one. Its token is mailed, and known to the person who invited; the hash of it is
 // stored.
 type Invitation struct {
 	bun.BaseModel `bun:"table:invitations,alias:invitation"`
@@ -43,7 +43,7 @@ type RenewInvitationInput struct {
 	UserID UserID
 }
 
-// InvitationPayload has the invitation's token, shown this once.
+// InvitationPayload has the invitation's token, shown this once, and to no API key.
 type InvitationPayload struct {
 	User       *User
 	Token      *string

@@ -13,10 +13,11 @@ type TokenPurpose string
 const (
 	ToResetPassword TokenPurpose = "PASSWORD_RESET"
 	ToVerifyEmail   TokenPurpose = "EMAIL_VERIFICATION"
+	ToChangeEmail   TokenPurpose = "EMAIL_CHANGE"
 )
 
 // OneTimeToken is mailed to a user and used once. The hash of it is stored, with the address that it was mailed to: it
-// is good for as long as that is the user's.
+// is good for as long as that is the user's, or makes it the user's.
 type OneTimeToken struct {
 	bun.BaseModel `bun:"table:one_time_tokens,alias:one_time_token"`
 

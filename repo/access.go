@@ -41,6 +41,18 @@ func (tx *Tx) lockManaged(ctx context.Context, id model.UserID, expected *int32)
 	return user, expectVersion("user", expected, user.Version)
 }
 
+// mayGiveRole lets nobody give more than the own role, and an API key none above MEMBER: who is invited or given another role by it
+// could be whoever has the key.
+func (tx *Tx) mayGiveRole(role model.Role) error {
+	switch {
+	case !tx.viewer.Role.AtLeast(role):
+		return fault.Denied("You may not give the role %s.", role)
+	case tx.viewer.HasKey() && role != model.RoleMember:
+		return fault.Denied("An API key gives no role but MEMBER: sign in to give the role %s.", role)
+	}
+	return nil
+}
+
 // ChangeUserRole makes a MEMBER a MANAGER, or the other way around. Staff are created as such, and stay it.
 func (tx *Tx) ChangeUserRole(ctx context.Context, in model.ChangeUserRoleInput) (*model.User, error) {
 	user, err := tx.lockManaged(ctx, in.UserID, in.ExpectedVersion)
@@ -51,15 +63,16 @@ func (tx *Tx) ChangeUserRole(ctx context.Context, in model.ChangeUserRoleInput) 
 		return nil, fault.New(fault.Conflict, "You cannot change your own role.").At("userId")
 	case user.Role == model.RoleAdmin:
 		return nil, fault.Invalid([]string{"userId"}, "is platform staff, whose role does not change.")
-	case !tx.viewer.Role.AtLeast(in.Role):
-		return nil, fault.Denied("You may not give the role %s.", in.Role)
+	}
+	if err := tx.mayGiveRole(in.Role); err != nil {
+		return nil, err
 	}
 	var c changes
 	set(&c, "role", &user.Role, &in.Role)
 	return user, tx.saveUser(ctx, model.UserRoleChanged, user, c)
 }
 
-// DeactivateUser keeps a user from signing in, and ends the sessions and API keys. What the user owns stays.
+// DeactivateUser keeps a user from signing in, and ends the sessions, the API keys and a change of the address. What the user owns stays.
 func (tx *Tx) DeactivateUser(ctx context.Context, in model.DeactivateUserInput) (*model.User, error) {
 	user, err := tx.lockManaged(ctx, in.UserID, in.ExpectedVersion)
 	switch {
@@ -89,7 +102,8 @@ func (tx *Tx) ReactivateUser(ctx context.Context, in model.ReactivateUserInput) 
 func (tx *Tx) setDeactivated(ctx context.Context, action model.AuditAction, user *model.User, at *time.Time) error {
 	var c changes
 	setNull(&c, "deactivated_at", &user.DeactivatedAt, at)
-	return tx.saveUser(ctx, action, user, c, tx.endSessions(user.ID, model.SessionID{}), tx.revokeAPIKeys(user.ID))
+	return tx.saveUser(ctx, action, user, c,
+		tx.endSessions(user.ID, model.SessionID{}), tx.revokeAPIKeys(user.ID), tx.endTokens(user.ID, model.ToChangeEmail))
 }
 
 // saveUser writes what changed of a user, if anything did, with what goes along.

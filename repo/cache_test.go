@@ -183,7 +183,7 @@ func TestChangesReachEveryInstance(t *testing.T) {
 		local  bool
 	}{
 		{"name", change(func(ctx context.Context, tx *repo.Tx) error {
-			_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.member.ID, Name: new("Mo Changed")})
+			_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.member.ID, Name: new("Mo Changed")}, nil)
 			return err
 		}), func(_ model.Viewer, name, _ string, _ error) bool { return name == "Mo Changed" }, true},
 		{"role", change(func(ctx context.Context, tx *repo.Tx) error {

@@ -52,8 +52,20 @@ func (tx *Tx) InviteUser(
 	return user, wrap(tx.invite(ctx, model.UserInvited, user, invitation), "invite user", user.ID)
 }
 
-// RenewInvitation puts a new invitation in the place of the user's, or of none, while the user has no way to sign in: by an
-// invitation for anyone else whoever makes it could sign in as that user.
+// signsIn reports whether the user has a way to sign in, or has ever been here: whoever could invite the user anew, or choose the
+// address at which a password is reset, could become that user. What the user did tells of a token of an identity provider, which
+// leaves nothing else behind.
+func (tx *Tx) signsIn(ctx context.Context, user *model.User) (signsIn bool, err error) {
+	if user.PasswordHash != nil || user.EmailVerifiedAt != nil {
+		return true, nil
+	}
+	err = tx.db.NewRaw(`SELECT EXISTS (SELECT FROM accounts WHERE user_id = ?0) OR EXISTS (SELECT FROM sessions WHERE user_id = ?0)
+		OR EXISTS (SELECT FROM audit_log WHERE actor_id = ?0)
+		OR EXISTS (SELECT FROM audit_log WHERE subject_id = ?0 AND action = ?1)`, user.ID, model.UserSignedIn).Scan(ctx, &signsIn)
+	return signsIn, err
+}
+
+// RenewInvitation puts a new invitation in the place of the user's, or of none, while the user has no way to sign in.
 func (tx *Tx) RenewInvitation(
 	ctx context.Context, in model.RenewInvitationInput, invitation *model.Invitation,
 ) (*model.User, error) {
@@ -64,17 +76,15 @@ func (tx *Tx) RenewInvitation(
 	switch {
 	case !tx.viewer.Manages(user.CompanyID):
 		return nil, fault.Denied("Only a MANAGER of the company may invite the user.")
-	case user.PasswordHash != nil:
-		return nil, fault.New(fault.Conflict, "The user has a password already.").At("userId")
 	case user.DeactivatedAt != nil:
 		return nil, fault.New(fault.Conflict, "The user is deactivated.").At("userId")
 	}
-	linked, err := tx.accounts().Where("?TableAlias.user_id = ?", user.ID).Exists(ctx)
+	signsIn, err := tx.signsIn(ctx, user)
 	if err != nil {
 		return nil, wrap(err, "renew invitation of", in.UserID)
 	}
-	if linked {
-		return nil, fault.New(fault.Conflict, "The user has an account to sign in with already.").At("userId")
+	if signsIn {
+		return nil, fault.New(fault.Conflict, "The user can sign in already: requestPasswordReset lets the user set a password.").At("userId")
 	}
 	if _, err := tx.endInvitation(user.ID).Exec(ctx); err != nil { // before the new one: a user has one
 		return nil, wrap(err, "renew invitation of", in.UserID)

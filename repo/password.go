@@ -36,7 +36,8 @@ func (s *Store) AddressesByEmail(ctx context.Context, email string) ([]string, e
 // UserByToken gives whose token of the purpose has this hash.
 func (s *Store) UserByToken(ctx context.Context, purpose model.TokenPurpose, tokenHash []byte) (*model.User, error) {
 	users, err := all[model.User](ctx, s.System().users(nil)().
-		Join("JOIN one_time_tokens AS token ON token.user_id = ?TableAlias.id AND lower(token.email) = lower(?TableAlias.email)").
+		Join("JOIN one_time_tokens AS token ON token.user_id = ?TableAlias.id").
+		Where("(token.purpose = ? OR lower(token.email) = lower(?TableAlias.email))", model.ToChangeEmail).
 		Where("token.token_hash = ? AND token.purpose = ? AND token.expires > now()", tokenHash, purpose).
 		Where("?TableAlias.deactivated_at IS NULL"))
 	if err != nil {
@@ -59,27 +60,31 @@ func (tx *Tx) KeepToken(ctx context.Context, token *model.OneTimeToken) error {
 	return wrap(err, "keep token of", token.UserID)
 }
 
-// endToken deletes the user's token of the purpose.
-func (tx *Tx) endToken(user model.UserID, purpose model.TokenPurpose) *bun.DeleteQuery {
-	return tx.db.NewDelete().Model((*model.OneTimeToken)(nil)).Where("user_id = ? AND purpose = ?", param{user}, param{purpose})
+// endTokens deletes the user's tokens of these purposes.
+func (tx *Tx) endTokens(user model.UserID, purposes ...model.TokenPurpose) *bun.DeleteQuery {
+	return tx.db.NewDelete().Model((*model.OneTimeToken)(nil)).Where("user_id = ? AND purpose IN (?)", param{user}, bun.List(purposes))
 }
 
-// useToken locks the transaction's viewer, whose token is used up by it: of two who use it at the same time one does, and a
-// replaced one, another address or a deactivation is seen.
-func (tx *Tx) useToken(ctx context.Context, purpose model.TokenPurpose, tokenHash []byte) (*model.User, error) {
+// useToken locks the transaction's viewer, whose token is used up by it, and gives the address that it was mailed to: of two who use
+// it at the same time one does, and a replaced one, another address or a deactivation is seen.
+func (tx *Tx) useToken(ctx context.Context, purpose model.TokenPurpose, tokenHash []byte) (*model.User, string, error) {
 	user, err := tx.lockUser(ctx, toChange, tx.viewer.UserID, nil)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if user.DeactivatedAt != nil {
-		return nil, ErrNoToken
+		return nil, "", ErrNoToken
 	}
-	used, err := count(tx.endToken(user.ID, purpose).
-		Where("token_hash = ? AND expires > now() AND lower(email) = lower(?)", tokenHash, user.Email).Exec(ctx))
-	if err == nil && used == 0 {
-		err = ErrNoToken
+	var mailedTo []string
+	err = tx.endTokens(user.ID, purpose).Where("token_hash = ? AND expires > now()", tokenHash).
+		Where("(purpose = ? OR lower(email) = lower(?))", model.ToChangeEmail, user.Email).Returning("email").Scan(ctx, &mailedTo)
+	if err != nil {
+		return nil, "", err
 	}
-	return user, err
+	if len(mailedTo) == 0 {
+		return nil, "", ErrNoToken
+	}
+	return user, mailedTo[0], nil
 }
 
 // verifyEmail notes that the user's address is the user's: a token that was mailed to it came back.
@@ -90,16 +95,16 @@ func verifyEmail(c *changes, user *model.User) {
 }
 
 // ResetPassword sets the password of the transaction's viewer, who has a token for it. All sessions end, an invitation too, and
-// the address is verified.
+// what one of them asked for; the address is verified.
 func (tx *Tx) ResetPassword(ctx context.Context, tokenHash []byte, passwordHash string) (*model.User, error) {
-	user, err := tx.useToken(ctx, model.ToResetPassword, tokenHash)
+	user, _, err := tx.useToken(ctx, model.ToResetPassword, tokenHash)
 	if err != nil {
 		return nil, wrap(err, "reset password of", tx.viewer.UserID)
 	}
 	var c changes
 	verifyEmail(&c, user)
 	also := append(tx.recorded(model.PasswordReset, entry{user.AuditSubject(), c.details}),
-		tx.endSessions(user.ID, model.SessionID{}), tx.endInvitation(user.ID))
+		tx.endSessions(user.ID, model.SessionID{}), tx.endInvitation(user.ID), tx.endTokens(user.ID, model.ToChangeEmail))
 	user.PasswordHash = &passwordHash
 	c.secretly("password_hash", passwordHash)
 	err = save(ctx, tx, user, &user.Version, c, also)
@@ -122,7 +127,7 @@ func (tx *Tx) ChangePassword(ctx context.Context, checkedHash, passwordHash stri
 	}
 	user.PasswordHash = &passwordHash
 	also := append(tx.recorded(model.PasswordChanged, entry{user.AuditSubject(), map[string]any{"sessions": ended}}),
-		tx.endInvitation(user.ID), tx.endToken(user.ID, model.ToResetPassword))
+		tx.endInvitation(user.ID), tx.endTokens(user.ID, model.ToResetPassword, model.ToChangeEmail))
 	var c changes
 	c.secretly("password_hash", passwordHash)
 	err = save(ctx, tx, user, &user.Version, c, also)
@@ -153,11 +158,23 @@ func (tx *Tx) ConfirmPassword(ctx context.Context, checkedHash string, upgradedH
 
 // VerifyEmail notes that the address of the transaction's viewer is the viewer's, who has a token that was mailed to it.
 func (tx *Tx) VerifyEmail(ctx context.Context, tokenHash []byte) (*model.User, error) {
-	user, err := tx.useToken(ctx, model.ToVerifyEmail, tokenHash)
+	user, _, err := tx.useToken(ctx, model.ToVerifyEmail, tokenHash)
 	if err != nil {
 		return nil, wrap(err, "verify email of", tx.viewer.UserID)
 	}
 	var c changes
 	verifyEmail(&c, user)
 	return user, wrap(tx.saveUser(ctx, model.EmailVerified, user, c), "verify email of", user.ID)
+}
+
+// ChangeEmail gives the transaction's viewer the address to which the viewer's token was mailed, and which is verified by that.
+func (tx *Tx) ChangeEmail(ctx context.Context, tokenHash []byte) (*model.User, error) {
+	user, email, err := tx.useToken(ctx, model.ToChangeEmail, tokenHash)
+	if err != nil {
+		return nil, wrap(err, "change email of", tx.viewer.UserID)
+	}
+	var c changes
+	set(&c, "email", &user.Email, &email)
+	setNull(&c, "email_verified_at", &user.EmailVerifiedAt, new(time.Now().UTC().Truncate(time.Microsecond)))
+	return user, wrap(tx.saveProfile(ctx, user, c), "change email of", user.ID)
 }

@@ -92,8 +92,12 @@ func (tx *Tx) lockUser(
 	return lock(ctx, tx, tx.users(nil)(), to, "user", id, expected, func(u *model.User) int32 { return u.Version })
 }
 
-// CreateUser adds a user; the password comes hashed, nil for none.
+// CreateUser adds a user; the password comes hashed, nil for none. An API key gives none: it could sign in by it, and do more than
+// its scopes.
 func (tx *Tx) CreateUser(ctx context.Context, in model.CreateUserInput, passwordHash *string) (*model.User, error) {
+	if passwordHash != nil && tx.viewer.HasKey() {
+		return nil, fault.Denied("An API key cannot set a password: inviteUser mails the user a link to set one.")
+	}
 	company, err := tx.companyForUser(in)
 	if err != nil {
 		return nil, err
@@ -131,8 +135,8 @@ func (tx *Tx) companyFor(named *model.CompanyID) (model.CompanyID, error) {
 
 // companyForUser says which company a new user joins; platform staff join none.
 func (tx *Tx) companyForUser(in model.CreateUserInput) (*model.CompanyID, error) {
-	if !tx.viewer.Role.AtLeast(in.Role) {
-		return nil, fault.Denied("You may not give the role %s.", in.Role)
+	if err := tx.mayGiveRole(in.Role); err != nil {
+		return nil, err
 	}
 	if in.Role == model.RoleAdmin {
 		return nil, nil
@@ -149,8 +153,9 @@ func (tx *Tx) mayChangeUser(user *model.User) error {
 	return fault.Denied("Only the user or a MANAGER of the company may change the user.")
 }
 
-// UpdateUser changes what the input names. A new address is not verified, and ends an invitation.
-func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.User, error) {
+// UpdateUser changes what the input names. A new address is not verified, and ends an invitation. Of the viewer's own one the token
+// for it is kept alone, which ChangeEmail takes; nil for none.
+func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput, own *model.OneTimeToken) (*model.User, error) {
 	user, err := tx.lockUser(ctx, toChange, in.ID, in.ExpectedVersion)
 	if err != nil {
 		return nil, wrap(err, "update user", in.ID)
@@ -161,8 +166,9 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 	var c changes
 	set(&c, "name", &user.Name, in.Name)
 	if in.Email != nil && *in.Email != user.Email {
-		set(&c, "email", &user.Email, in.Email)
-		setNull(&c, "email_verified_at", &user.EmailVerifiedAt, nil)
+		if err := tx.changeEmail(ctx, &c, user, *in.Email, own); err != nil {
+			return nil, err
+		}
 	}
 	if image, ok := in.Image.ValueOK(); ok {
 		setNull(&c, "image", &user.Image, image)
@@ -170,11 +176,37 @@ func (tx *Tx) UpdateUser(ctx context.Context, in model.UpdateUserInput) (*model.
 	return user, wrap(tx.saveProfile(ctx, user, c), "update user", in.ID)
 }
 
-// saveProfile writes what changed of a user, if anything did. An invitation was mailed to the address of then, and ends with it.
+// changeEmail gives the user another address, if the viewer may. Who reads the mail of an address can set the password: a user who
+// can sign in loses the account by it to nobody but staff.
+func (tx *Tx) changeEmail(ctx context.Context, c *changes, user *model.User, email string, own *model.OneTimeToken) error {
+	switch {
+	case tx.viewer.HasKey():
+		return fault.Denied("An API key cannot change an email address: sign in.")
+	case tx.viewer.UserID == user.ID && own == nil:
+		return fault.New(fault.Conflict, "Your email address was changed in the meantime.").At("email")
+	case tx.viewer.UserID == user.ID:
+		return tx.KeepToken(ctx, own) // also for an address that someone else has: nothing tells
+	case !tx.viewer.IsStaff():
+		signsIn, err := tx.signsIn(ctx, user)
+		if err != nil {
+			return wrap(err, "change email of", user.ID)
+		}
+		if signsIn {
+			return fault.Denied("Only the user or an ADMIN may change the email address of someone who can sign in.")
+		}
+	}
+	set(c, "email", &user.Email, &email)
+	setNull(c, "email_verified_at", &user.EmailVerifiedAt, nil)
+	return nil
+}
+
+// saveProfile writes what changed of a user, if anything did. An invitation was mailed to the address of then, and ends with it, as
+// does the change to yet another one; nor does whoever verified the address need an invitation.
 func (tx *Tx) saveProfile(ctx context.Context, user *model.User, c changes) error {
 	var also along
-	if _, moved := c.details["email"]; moved {
-		also = along{tx.endInvitation(user.ID)}
+	_, moved := c.details["email"]
+	if _, verified := c.details["emailVerifiedAt"]; moved || verified {
+		also = along{tx.endInvitation(user.ID), tx.endTokens(user.ID, model.ToChangeEmail)}
 	}
 	return tx.saveUser(ctx, model.UserUpdated, user, c, also...)
 }

@@ -113,7 +113,7 @@ func TestOwnChangesAtTheSameTime(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 				name := []string{"a", "b"}[i]
-				_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.member.ID, Name: &name})
+				_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.member.ID, Name: &name}, nil)
 				return err
 			})
 		}()

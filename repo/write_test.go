@@ -23,8 +23,11 @@ func TestTransferUserIsAllOrNothing(t *testing.T) {
 	projects := w.Projects(t, w.member, 2)
 	w.Documents(t, w.member, projects[0], 3)
 	w.Token(t, w.member)
-	w.Invite(t, w.member)
 	w.Account(t, w.member, "google")
+	w.Invite(t, w.User(t, w.company, model.RoleMember, "Ida Invited"))
+	if _, err := w.Pool.Exec("UPDATE invitations SET user_id = $1", w.member.ID); err != nil { // who has signed in, and would get none
+		t.Fatal(err)
+	}
 	in := model.TransferUserInput{UserID: w.member.ID, CompanyID: w.other.ID, NewOwnerID: &w.manager.ID}
 	transfer := func() (*model.Reassigned, error) {
 		return inTx(t, w, w.admin, func(ctx context.Context, tx *repo.Tx) (*model.Reassigned, error) {
@@ -346,7 +349,7 @@ func TestMembersChangeTheirOwn(t *testing.T) {
 			return tx.DeleteDocument(ctx, model.DeleteDocumentInput{ID: document.ID})
 		},
 		"updateUser": func(ctx context.Context, tx *repo.Tx) error {
-			_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.manager.ID, Name: &name})
+			_, err := tx.UpdateUser(ctx, model.UpdateUserInput{ID: w.manager.ID, Name: &name}, nil)
 			return err
 		},
 		"createProject for another": func(ctx context.Context, tx *repo.Tx) error {

@@ -4840,8 +4840,8 @@ Something that an API key may do, as a text:
 - ` + "`" + `companies:read` + "`" + `, ` + "`" + `users:read` + "`" + `, ` + "`" + `projects:read` + "`" + `, ` + "`" + `documents:read` + "`" + `, ` + "`" + `themes:read` + "`" + `, ` + "`" + `conversations:read` + "`" + `: read these,
   wherever a field leads to one;
 - ` + "`" + `companies:write` + "`" + `, ` + "`" + `users:write` + "`" + `, ` + "`" + `projects:write` + "`" + `, ` + "`" + `documents:write` + "`" + `, ` + "`" + `themes:write` + "`" + `, ` + "`" + `conversations:write` + "`" + `: change
-  them, which includes to read them. Whoever may write users can become one of those that the key's maker may invite or give
-  another address: such a key is worth its maker's password;
+  them, which includes to read them. No key sets a password, changes an email address or gives a role above MEMBER, and it is not
+  shown the token of an invitation, which is mailed: whom it lets in is a MEMBER at most;
 - ` + "`" + `documents:process` + "`" + `: process documents in Dossier's place: move them through their statuses, and bring their chunks. To find and read them
   it takes ` + "`" + `documents:read` + "`" + ` too;
 - ` + "`" + `audit:read` + "`" + `: read the audit log;
@@ -5231,8 +5231,9 @@ type Mutation {
   """
   requestEmailVerification: RequestEmailVerificationPayload! @access(role: MEMBER)
   """
-  Notes that an address is its user's: the token that was mailed to it by ` + "`" + `requestEmailVerification` + "`" + ` came back. It needs no
-  credential, and its failures are limited as those of ` + "`" + `signIn` + "`" + ` are.
+  Notes that an address is its user's: the token that was mailed to it by ` + "`" + `requestEmailVerification` + "`" + ` came back. One that was mailed
+  by ` + "`" + `updateUser` + "`" + ` makes the address the user's, which the former address is told by mail. It needs no credential, and its failures
+  are limited as those of ` + "`" + `signIn` + "`" + ` are.
   """
   verifyEmail("The mailed token." input: VerifyEmailInput!): VerifyEmailPayload! @access
 
@@ -5243,23 +5244,29 @@ type Mutation {
   "Deletes a company that has no users, projects, documents, themes or conversations; else CONFLICT."
   deleteCompany("Which company." input: DeleteCompanyInput!): DeleteCompanyPayload! @access(role: ADMIN)
 
-  "Creates a user. A MANAGER creates MEMBERs and MANAGERs of their own company. One request can do 9 of these."
+  """
+  Creates a user. A MANAGER creates MEMBERs and MANAGERs of their own company, an API key MEMBERs without a password; anything else
+  by a key is FORBIDDEN. Who names too many addresses that users of other companies have gets the error RATE_LIMITED, here and in
+  ` + "`" + `inviteUser` + "`" + ` and ` + "`" + `updateUser` + "`" + `. One request can do 9 of these.
+  """
   createUser("The new user." input: CreateUserInput!): CreateUserPayload! @access(role: MANAGER, scope: "users:write")
   """
   Creates a user without a password, and an invitation to set one, which can be accepted for 7 days. Its token is shown this
   once, for you to give to the user; a server that can send mail mails it too, to one address 3 times and then
-  every 10 minutes. A MANAGER invites MEMBERs and MANAGERs to their own company. One request can do 9 of these.
+  every 10 minutes. A MANAGER invites MEMBERs and MANAGERs to their own company. An API key invites MEMBERs, and is not shown the
+  token: it is mailed alone, and a server that cannot send mail answers the error UNAVAILABLE. One request can do 9 of these.
   """
   inviteUser("The new user." input: InviteUserInput!): InviteUserPayload! @access(role: MANAGER, scope: "users:write")
   """
-  Makes a new invitation for a user who has neither a password nor an account: a MANAGER for one of the company's users. The
-  token of an earlier one can no longer be used, and the new one is mailed as that of ` + "`" + `inviteUser` + "`" + ` is. A user who has a way to sign in, or is
-  deactivated, is CONFLICT. One request can do 9 of these.
+  Makes a new invitation for a user who has never signed in: a MANAGER for one of the company's users. The token of an earlier one
+  can no longer be used, and the new one is mailed as that of ` + "`" + `inviteUser` + "`" + ` is. A user who has a password, an account, a verified
+  address or a session, or has had one, is CONFLICT, and sets a password by ` + "`" + `requestPasswordReset` + "`" + `; so is one who is deactivated.
+  One request can do 9 of these.
   """
   renewInvitation("Whose invitation." input: RenewInvitationInput!): RenewInvitationPayload! @access(role: MANAGER, scope: "users:write")
   """
-  Makes a MEMBER a MANAGER, or the other way around: a MANAGER does it for their own company, an ADMIN for any. Your own
-  role is CONFLICT. To give the role that a user has already changes nothing, and is no error.
+  Makes a MEMBER a MANAGER, or the other way around: a MANAGER does it for their own company, an ADMIN for any. Your own role
+  is CONFLICT. An API key gives no role but MEMBER. To give the role that a user has already changes nothing, and is no error.
   """
   changeUserRole("Who gets which role." input: ChangeUserRoleInput!): ChangeUserRolePayload! @access(role: MANAGER, scope: "users:write")
   """
@@ -5278,7 +5285,10 @@ type Mutation {
   way to sign in, of a user without a password and without another account, is CONFLICT.
   """
   unlinkAccount("Which account." input: UnlinkAccountInput!): UnlinkAccountPayload! @access(role: MEMBER)
-  "Changes a user's profile: everyone their own, a MANAGER those of the company's users."
+  """
+  Changes a user's profile: everyone their own, a MANAGER those of the company's users. For an email address there are rules of
+  its own: see ` + "`" + `UpdateUserInput.email` + "`" + `.
+  """
   updateUser("What to change." input: UpdateUserInput!): UpdateUserPayload! @access(role: MEMBER, scope: "users:write")
   """
   Deletes a user, with sessions, API keys, invitation and account links: a MANAGER one of the company's, an ADMIN any. What the user
@@ -6103,7 +6113,7 @@ input InviteUserInput {
   name: String!
   "An email address that no other user has, of at most 254 characters."
   email: String!
-  "What the user may do; never more than you may."
+  "What the user may do; never more than you may, and from an API key only MEMBER."
   role: Role! = MEMBER
   "The http or https URL of a picture, of at most 2,048 characters."
   image: String
@@ -6113,7 +6123,7 @@ input InviteUserInput {
 type InviteUserPayload {
   "The new user; null when there are errors."
   user: User
-  "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors."
+  "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors, and for an API key."
   token: String
   "Until when it can be accepted; null when there are errors."
   expiresAt: DateTime
@@ -6131,7 +6141,7 @@ input RenewInvitationInput {
 type RenewInvitationPayload {
   "The user; null when there are errors."
   user: User
-  "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors."
+  "The invitation's token, shown this once: ` + "`" + `dossier_invitation_` + "`" + ` and 26 characters. Null when there are errors, and for an API key."
   token: String
   "Until when it can be accepted; null when there are errors."
   expiresAt: DateTime
@@ -6239,7 +6249,7 @@ type VerifyEmailPayload {
   verifiedEmail: String
   """
   UNAUTHENTICATED when the token is unknown, used, replaced or expired, was mailed to an address that is no longer its user's, or
-  its user is deactivated; which of them is not told.
+  its user is deactivated; which of them is not told. CONFLICT at ` + "`" + `token` + "`" + ` when another user has got the address that is to change.
   """
   userErrors: [UserError!]!
 }
@@ -6302,9 +6312,12 @@ input CreateUserInput {
   name: String!
   "An email address that no other user has, of at most 254 characters."
   email: String!
-  "8 to 256 characters. A user without a password cannot sign in with one until ` + "`" + `renewInvitation` + "`" + ` or ` + "`" + `requestPasswordReset` + "`" + ` lets the user set it."
+  """
+  8 to 256 characters, and from an API key FORBIDDEN. A user without a password cannot sign in with one until ` + "`" + `renewInvitation` + "`" + ` or
+  ` + "`" + `requestPasswordReset` + "`" + ` lets the user set it.
+  """
   password: String
-  "What the user may do; never more than you may."
+  "What the user may do; never more than you may, and from an API key only MEMBER."
   role: Role! = MEMBER
   "The http or https URL of a picture, of at most 2,048 characters."
   image: String
@@ -6326,7 +6339,14 @@ input UpdateUserInput {
   expectedVersion: Int
   "1 to 200 characters."
   name: String
-  "An email address that no other user has, of at most 254 characters. A changed one is not verified, and ends an invitation."
+  """
+  An email address of at most 254 characters. The own one changes when the token that is mailed to the new one comes back to
+  ` + "`" + `verifyEmail` + "`" + ` within 24 hours: until then ` + "`" + `User.email` + "`" + ` stays as it is, and a new password ends the change. The present address is
+  told by mail. Whether another user has the new address, the answer does not tell. Too many requests, and a server that cannot send
+  mail, are the errors of ` + "`" + `requestPasswordReset` + "`" + `. For someone else an ADMIN changes it at once, and a MANAGER for one of the
+  company's users who has never signed in, as ` + "`" + `renewInvitation` + "`" + ` says: an address that another user has is CONFLICT then, the changed one
+  is not verified, and an invitation ends. Everything else, and an API key, is FORBIDDEN.
+  """
   email: String
   "The http or https URL of a picture, of at most 2,048 characters; null removes it."
   image: String

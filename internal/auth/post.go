@@ -38,7 +38,7 @@ type Post struct {
 	appURL string // of the frontend, where links lead
 	logger *slog.Logger
 
-	invited limits.PerName // by address
+	unasked limits.PerName // mails to who may not have asked for them, by address
 	letters chan letter
 	working sync.WaitGroup
 	closing sync.Once
@@ -53,7 +53,7 @@ type letter func(context.Context) (*mail.Message, error)
 // NewPost starts the post, which Close ends. Links in mails lead to pages of the frontend at appURL.
 func NewPost(store *repo.Store, mailer Mailer, appURL string, logger *slog.Logger) *Post {
 	p := &Post{
-		store: store, mailer: mailer, appURL: appURL, logger: logger, invited: limits.NewPerName(requestBudgets.Account),
+		store: store, mailer: mailer, appURL: appURL, logger: logger, unasked: limits.NewPerName(requestBudgets.Account),
 		letters: make(chan letter, postQueueMax), closed: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(telemetry.WithOperation(context.Background(), "post"))
@@ -63,7 +63,8 @@ func NewPost(store *repo.Store, mailer Mailer, appURL string, logger *slog.Logge
 	return p
 }
 
-var errNoPost = fault.New(fault.Unavailable, "This server cannot send mail: whoever runs it has not set that up.")
+// ErrNoPost is a mail that cannot be sent, as no server for it is named.
+var ErrNoPost = fault.New(fault.Unavailable, "This server cannot send mail: whoever runs it has not set that up.")
 
 // enqueue has the letter written soon.
 func (p *Post) enqueue(l letter) error {
@@ -187,10 +188,10 @@ If you have no account there, someone mistyped an address: there is nothing you 
 	})
 }
 
-// Invite mails the token of a new invitation to the user. Whoever invited has it too: what cannot be mailed is no failure, and
+// Invite mails the token of a new invitation to the user. A person who invited has it too: what cannot be mailed is no failure, and
 // where there is no post, or the address was written to often, nothing is.
 func (p *Post) Invite(user *model.User, token string, invitation *model.Invitation) {
-	if p == nil || !p.invited.Allow(strings.ToLower(user.Email)) {
+	if p == nil || !p.unasked.Allow(strings.ToLower(user.Email)) {
 		return
 	}
 	message := &mail.Message{To: user.Email, Subject: "You are invited to Dossier", Text: fmt.Sprintf(`Hello,
@@ -203,5 +204,65 @@ If you do not know what this is about, there is nothing you need to do.
 `, invitation.ExpiresAt.UTC().Format("January 2, 2006, 15:04 UTC"), InvitationLink(p.appURL, token))}
 	if err := p.enqueue(func(context.Context) (*mail.Message, error) { return message, nil }); err != nil {
 		p.logger.Warn("an invitation was not mailed", "user_id", user.ID, "error", err)
+	}
+}
+
+// changeEmail writes to the new address that the user has asked for, for the token to come back, and to the present one: whoever asked
+// may be someone else.
+func (p *Post) changeEmail(user *model.User, email, token string) error {
+	err := p.enqueue(func(ctx context.Context) (*mail.Message, error) {
+		if !p.unasked.Allow(strings.ToLower(email)) {
+			return nil, nil
+		}
+		other, err := p.store.System().UserByEmail(ctx, email)
+		if err == nil && other.ID != user.ID {
+			return &mail.Message{To: email, Subject: "Your email address at Dossier", Text: `Hello,
+
+someone asked to use this email address for an account at Dossier. There is another account with it already: nothing has changed.
+
+If that was not you, there is nothing you need to do.
+`}, nil
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		return &mail.Message{To: email, Subject: "Confirm your new email address for Dossier", Text: fmt.Sprintf(`Hello,
+
+please confirm that this is to be the email address of your account at Dossier, within a day:
+
+%s
+
+If you have no account there, someone mistyped an address: there is nothing you need to do.
+`, p.appURL+pageVerify+token)}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.enqueue(func(context.Context) (*mail.Message, error) {
+		return &mail.Message{To: user.Email, Subject: "Your email address at Dossier is to change", Text: fmt.Sprintf(`Hello,
+
+someone who is signed in to your account at Dossier asked for another email address: %s. It takes the place of this one when it is
+confirmed, within a day.
+
+If that was not you, set a new password now: that ends it.
+`, email)}, nil
+	})
+}
+
+// emailChanged writes to the address that the user no longer has, if mail can be sent.
+func (p *Post) emailChanged(from, to string) {
+	if p == nil {
+		return
+	}
+	err := p.enqueue(func(context.Context) (*mail.Message, error) {
+		return &mail.Message{To: from, Subject: "Your email address at Dossier has changed", Text: fmt.Sprintf(`Hello,
+
+the email address of your account at Dossier is %s from now on.
+
+If that was not you, tell whoever runs Dossier for you.
+`, to)}, nil
+	})
+	if err != nil {
+		p.logger.Warn("a change of an email address was not mailed", "error", err)
 	}
 }

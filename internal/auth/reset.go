@@ -19,12 +19,13 @@ var mailedTokens = map[model.TokenPurpose]struct {
 }{
 	model.ToResetPassword: {"dossier_reset_", time.Hour},
 	model.ToVerifyEmail:   {"dossier_verify_", 24 * time.Hour},
+	model.ToChangeEmail:   {"dossier_address_", 24 * time.Hour},
 }
 
 // mailedTokenLengthMax bounds the text that is looked up as a mailed token, in bytes; no token is longer.
 const mailedTokenLengthMax = 100
 
-// newOneTimeToken makes a token and what to store for it.
+// newOneTimeToken makes a token for the user's address and what to store for it.
 func newOneTimeToken(user *model.User, purpose model.TokenPurpose) (string, *model.OneTimeToken) {
 	kind := mailedTokens[purpose]
 	token := kind.prefix + rand.Text()
@@ -97,13 +98,18 @@ func (s Sessions) RequestPasswordReset(ctx context.Context, in model.RequestPass
 	if err := in.Validate(); err != nil {
 		return err
 	}
-	if s.Post == nil {
-		return errNoPost
-	}
-	if err := s.Requests.Try(client.Address, in.Email, s.addressesOf(in.Email)).Spend(ctx); err != nil {
+	if err := s.spendMail(ctx, in.Email, client); err != nil {
 		return err
 	}
 	return s.Post.resetPassword(in.Email)
+}
+
+// spendMail refuses a mail that the account of this email, or the client, asks for too often, or that cannot be sent.
+func (s Sessions) spendMail(ctx context.Context, email string, client Client) error {
+	if s.Post == nil {
+		return ErrNoPost
+	}
+	return s.Requests.Try(client.Address, email, s.addressesOf(email)).Spend(ctx)
 }
 
 // ResetPassword sets the password of whoever was mailed the token, and starts a session. A token that no one can use is
@@ -170,44 +176,4 @@ func (s Sessions) tryToken(
 		try.Failed()
 	}
 	return user, err
-}
-
-var errVerified = fault.New(fault.Conflict, "Your email address is verified already.")
-
-// RequestEmailVerification has a token mailed to the viewer's own address, unless that is verified already.
-func (s Sessions) RequestEmailVerification(ctx context.Context, viewer model.Viewer, client Client) error {
-	user, err := s.self(ctx, viewer)
-	if err != nil {
-		return err
-	}
-	if user.EmailVerifiedAt != nil {
-		return errVerified
-	}
-	if s.Post == nil {
-		return errNoPost
-	}
-	if err := s.Requests.Try(client.Address, user.Email, s.addressesOf(user.Email)).Spend(ctx); err != nil {
-		return err
-	}
-	return s.Post.verifyEmail(user)
-}
-
-// VerifyEmail notes that the address to which the token was mailed is its user's, and gives it. A token that no one can use is
-// repo.ErrNoToken.
-func (s Sessions) VerifyEmail(ctx context.Context, in model.VerifyEmailInput, client Client) (string, error) {
-	user, err := s.userByToken(ctx, model.ToVerifyEmail, in.Token, client)
-	if err != nil {
-		return "", err
-	}
-	viewer := model.Viewer{UserID: user.ID, CompanyID: user.CompanyID, Role: user.Role}
-	user, err = repo.Do(ctx, s.Store, viewer, func(ctx context.Context, tx *repo.Tx) (*model.User, error) {
-		return tx.VerifyEmail(ctx, HashToken(in.Token))
-	})
-	if fault.Is(err, fault.Unauthenticated) { // used, replaced or deactivated since the token was looked up
-		err = repo.ErrNoToken
-	}
-	if err != nil {
-		return "", err
-	}
-	return user.Email, nil
 }

@@ -27,12 +27,14 @@ type Sessions struct {
 	Store    *repo.Store
 	Tries    *limits.Throttle // of passwords and tokens that may be wrong
 	Requests *limits.Throttle // for mails
+	Taken    *limits.Throttle // for addresses that users of other companies have
 	Post     *Post            // nil where no mail can be sent
 }
 
 // NewSessions holds back who tries too often.
 func NewSessions(store *repo.Store, post *Post) Sessions {
-	return Sessions{Store: store, Tries: limits.NewThrottle(tryBudgets), Requests: limits.NewThrottle(requestBudgets), Post: post}
+	return Sessions{Store: store, Tries: limits.NewThrottle(tryBudgets), Requests: limits.NewThrottle(requestBudgets),
+		Taken: limits.NewThrottle(tryBudgets), Post: post}
 }
 
 // Client is what is noted of the client that signs in.
