@@ -4848,6 +4848,9 @@ Something that an API key may do, as a text:
 - ` + "`" + `schema:read` + "`" + `: introspect the schema, read it at ` + "`" + `/schema.graphqls` + "`" + `, be told suggestions for misspelled names and open the
   playground where that is off for everyone else;
 - ` + "`" + `auth:adapter` + "`" + `: be the database of an Auth.js frontend. Only a key can have it: a session, whoever's, is not enough.
+
+What a mutation changed, its payload shows whatever the key may read: the row itself. What leads on from there, to other rows or to a
+document's bytes, takes the scope to read that.
 """
 scalar Scope
 
@@ -5200,8 +5203,9 @@ type Mutation {
   changePassword("The present and the new password." input: ChangePasswordInput!): ChangePasswordPayload! @access(role: MEMBER)
   """
   Mails a link to whoever has this address, by which a password can be set within an hour; an earlier link can no longer be used.
-  It needs no credential, and answers the same whether or not there is such a user. Too many requests, for an address or from
-  one, are the error RATE_LIMITED. On a server that cannot send mail it is the error UNAVAILABLE. One request can do 9 of these.
+  It needs no credential, and answers the same whether or not there is such a user. After too many requests for an address nothing
+  more is mailed for a while, and the last link stays good; too many from one client's address are the error RATE_LIMITED. On a server
+  that cannot send mail it is the error UNAVAILABLE. One request can do 9 of these.
   """
   requestPasswordReset("Who forgot the password." input: RequestPasswordResetInput!): RequestPasswordResetPayload! @access
   """
@@ -5212,7 +5216,8 @@ type Mutation {
   resetPassword("The mailed token and the new password." input: ResetPasswordInput!): ResetPasswordPayload! @access
   """
   Mails a link to the own address, by which it can be verified within 24 hours; an earlier link can no longer be used. An address
-  that is verified is CONFLICT. The errors are those of ` + "`" + `requestPasswordReset` + "`" + `.
+  that is verified is CONFLICT. Too many requests are the error RATE_LIMITED, and those of ` + "`" + `requestPasswordReset` + "`" + ` for the same address
+  count. On a server that cannot send mail it is the error UNAVAILABLE.
   """
   requestEmailVerification: RequestEmailVerificationPayload! @access(role: MEMBER)
   """
@@ -6899,7 +6904,7 @@ type Document implements Node {
   It is good for as long as whoever asked may see the document. It answers ranges and ETags, always as an attachment. Null where no
   bytes were uploaded.
   """
-  downloadUrl: String
+  downloadUrl: String @access(role: MEMBER, scope: "documents:read")
   "How far processing is, from 0 to 1."
   progress: Float!
   "How often processing was begun."
@@ -17215,7 +17220,35 @@ func (ec *executionContext) _Document_downloadUrl(ctx context.Context, field gra
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Document().DownloadURL(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MEMBER")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:read")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, obj, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
 			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
