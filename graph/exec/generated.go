@@ -651,8 +651,10 @@ type ComplexityRoot struct {
 	}
 
 	RevokeApiKeyPayload struct {
-		APIKey     func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		APIKey                    func(childComplexity int) int
+		EndedSessionCount         func(childComplexity int) int
+		RemovedAuthenticatorCount func(childComplexity int) int
+		UserErrors                func(childComplexity int) int
 	}
 
 	RotateApiKeyPayload struct {
@@ -3847,6 +3849,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RevokeApiKeyPayload.APIKey(childComplexity), true
+	case "RevokeApiKeyPayload.endedSessionCount":
+		if e.ComplexityRoot.RevokeApiKeyPayload.EndedSessionCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeApiKeyPayload.EndedSessionCount(childComplexity), true
+	case "RevokeApiKeyPayload.removedAuthenticatorCount":
+		if e.ComplexityRoot.RevokeApiKeyPayload.RemovedAuthenticatorCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeApiKeyPayload.RemovedAuthenticatorCount(childComplexity), true
 	case "RevokeApiKeyPayload.userErrors":
 		if e.ComplexityRoot.RevokeApiKeyPayload.UserErrors == nil {
 			break
@@ -5290,7 +5304,7 @@ type Mutation {
   createApiKey("The new key." input: CreateApiKeyInput!): CreateApiKeyPayload! @access(role: MEMBER)
   """
   Ends an API key at once: everyone the own ones, a MANAGER those of the company's users. To revoke a revoked key changes
-  nothing, and is no error. People manage keys; a key cannot, not even itself.
+  nothing but what ` + "`" + `endSessions` + "`" + ` ends, and is no error. People manage keys; a key cannot, not even itself.
   """
   revokeApiKey("Which key." input: RevokeApiKeyInput!): RevokeApiKeyPayload! @access(role: MEMBER)
   """
@@ -5922,12 +5936,21 @@ type CreateApiKeyPayload {
 input RevokeApiKeyInput {
   "Which key."
   id: ID!
+  """
+  Whether what an Auth.js frontend made by this very key ends too: the sessions that it started, and the passkeys that it kept. The
+  account links that it made stay, and so do changes of users: the audit log tells of them, with the key's id as ` + "`" + `apiKeyId` + "`" + `.
+  """
+  endSessions: Boolean! = false
 }
 
 "The API key that has ended, or why it has not."
 type RevokeApiKeyPayload {
   "The key; null when there are errors."
   apiKey: ApiKey
+  "How many sessions ended that were started by the key; 0 unless ` + "`" + `endSessions` + "`" + ` said so."
+  endedSessionCount: Int!
+  "How many passkeys were removed that were made by the key; 0 unless ` + "`" + `endSessions` + "`" + ` said so."
+  removedAuthenticatorCount: Int!
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -6640,7 +6663,7 @@ type UseAdapterVerificationTokenPayload {
 input CreateAdapterAuthenticatorInput {
   "The user."
   userId: ID!
-  "The id by which the account is linked; up to 1,500 bytes."
+  "The id by which the account is linked to the user, else BAD_REFERENCE; up to 1,500 bytes."
   providerAccountId: String!
   "The credential's id, in base64; up to 1,500 bytes."
   credentialId: String!
@@ -7874,10 +7897,17 @@ enum AuditAction {
   ACCOUNT_UNLINKED
   "An API key was made."
   API_KEY_CREATED
-  "An API key was revoked, other than with its maker's other ones when the maker was deactivated."
+  """
+  An API key was revoked, other than with its maker's other ones when the maker was deactivated, or what it had made was ended. The
+  details then have how many ` + "`" + `sessions` + "`" + ` and ` + "`" + `authenticators` + "`" + `.
+  """
   API_KEY_REVOKED
   "Another API key took the place of one; API_KEY_CREATED tells of the new one."
   API_KEY_ROTATED
+  "An Auth.js frontend kept a new passkey of a user."
+  AUTHENTICATOR_CREATED
+  "An Auth.js frontend noted that a passkey of a user was used."
+  AUTHENTICATOR_UPDATED
   "A project was created."
   PROJECT_CREATED
   "A project was changed."
@@ -8981,6 +9011,10 @@ func (ec *executionContext) childFields_RevokeApiKeyPayload(ctx context.Context,
 	switch field.Name {
 	case "apiKey":
 		return ec.fieldContext_RevokeApiKeyPayload_apiKey(ctx, field)
+	case "endedSessionCount":
+		return ec.fieldContext_RevokeApiKeyPayload_endedSessionCount(ctx, field)
+	case "removedAuthenticatorCount":
+		return ec.fieldContext_RevokeApiKeyPayload_removedAuthenticatorCount(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_RevokeApiKeyPayload_userErrors(ctx, field)
 	}
@@ -26280,6 +26314,52 @@ func (ec *executionContext) fieldContext_RevokeApiKeyPayload_apiKey(_ context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _RevokeApiKeyPayload_endedSessionCount(ctx context.Context, field graphql.CollectedField, obj *model.RevokeAPIKeyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevokeApiKeyPayload_endedSessionCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndedSessionCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RevokeApiKeyPayload_endedSessionCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevokeApiKeyPayload", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RevokeApiKeyPayload_removedAuthenticatorCount(ctx context.Context, field graphql.CollectedField, obj *model.RevokeAPIKeyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevokeApiKeyPayload_removedAuthenticatorCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RemovedAuthenticatorCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RevokeApiKeyPayload_removedAuthenticatorCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevokeApiKeyPayload", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _RevokeApiKeyPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.RevokeAPIKeyPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -33298,7 +33378,11 @@ func (ec *executionContext) unmarshalInputRevokeApiKeyInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id"}
+	if _, present := asMap["endSessions"]; !present {
+		asMap["endSessions"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "endSessions"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -33312,6 +33396,13 @@ func (ec *executionContext) unmarshalInputRevokeApiKeyInput(ctx context.Context,
 				return it, err
 			}
 			it.ID = data
+		case "endSessions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endSessions"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndSessions = data
 		}
 	}
 	return it, nil
@@ -40887,6 +40978,16 @@ func (ec *executionContext) _RevokeApiKeyPayload(ctx context.Context, sel ast.Se
 		case "apiKey":
 			out.Values[i] = ec._RevokeApiKeyPayload_apiKey(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "endedSessionCount":
+			out.Values[i] = ec._RevokeApiKeyPayload_endedSessionCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removedAuthenticatorCount":
+			out.Values[i] = ec._RevokeApiKeyPayload_removedAuthenticatorCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "userErrors":
