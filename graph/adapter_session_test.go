@@ -57,7 +57,7 @@ func TestAdapterSessions(t *testing.T) {
 		t.Errorf("to change one that is gone: %s", got)
 	}
 	log := w.As(t, w.manager).Query(t, `query($id: ID!) { auditLog(filter: {subjectId: $id}) { nodes { action actor { id } } } }`, "id", w.member.ID)
-	if got := log.Texts("auditLog.nodes", "action"); !slices.Equal(got, []string{"USER_SIGNED_OUT", "USER_SIGNED_IN", "USER_CREATED"}) ||
+	if got := log.Texts("auditLog.nodes", "action"); !slices.Equal(got, []string{"USER_SIGNED_OUT", "AUTHENTICATOR_CREATED", "USER_SIGNED_IN", "USER_CREATED"}) ||
 		log.Text("auditLog.nodes.0.actor.id") != w.manager.ID.String() {
 		t.Errorf("the audit log: %v", log.Raw())
 	}

@@ -36,7 +36,7 @@ var adapterCalls = map[string]string{
 	"createAdapterVerificationToken": `mutation { r: createAdapterVerificationToken(input: {identifier: "$email", token: "$new", expiresAt: "$soon"}) {
 		verification { identifier expiresAt } userErrors { code field message } } }`,
 	"useAdapterVerificationToken": `mutation { r: useAdapterVerificationToken(input: {identifier: "$email", token: "$mailed"}) { verification { identifier } userErrors { code field message } } }`,
-	"createAdapterAuthenticator": `mutation { r: createAdapterAuthenticator(input: {userId: "$user", providerAccountId: "$new", credentialId: "$new",
+	"createAdapterAuthenticator": `mutation { r: createAdapterAuthenticator(input: {userId: "$user", providerAccountId: "$account", credentialId: "$new",
 		credentialPublicKey: "key", counter: 0, credentialDeviceType: "singleDevice", credentialBackedUp: false}) { authenticator { credentialId } userErrors { code field message } } }`,
 	"updateAdapterAuthenticator": `mutation { r: updateAdapterAuthenticator(input: {credentialId: "$passkey", counter: 7}) { authenticator { counter } userErrors { code field message } } }`,
 }
@@ -69,11 +69,11 @@ func (w world) targetOf(t testing.TB, adapter apitest.Client, user *model.User) 
 	o := nobody()
 	o.user, o.email = user.ID.String(), user.Email
 	for _, made := range []struct{ field, token, as string }{
-		{"createAdapterSession", o.session, "$new"}, {"createAdapterAuthenticator", o.passkey, "$new"},
-		{"createAdapterVerificationToken", o.mailed, "$new"}, {"linkAdapterAccount", o.account, "$new"},
+		{"createAdapterSession", o.session, "$new"}, {"linkAdapterAccount", o.account, "$new"},
+		{"createAdapterAuthenticator", o.passkey, "$new"}, {"createAdapterVerificationToken", o.mailed, "$new"},
 	} {
 		query := strings.ReplaceAll(adapterCalls[made.field], made.as, made.token)
-		query = strings.NewReplacer("$user", o.user, "$email", o.email, "github", "google",
+		query = strings.NewReplacer("$user", o.user, "$email", o.email, "$account", o.account, "github", "google",
 			"$soon", time.Now().Add(time.Hour).UTC().Format(time.RFC3339)).Replace(query)
 		if got := outcome(t, adapter, query); got != "" {
 			t.Fatalf("%s: %s", made.field, got)

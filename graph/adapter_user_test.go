@@ -165,6 +165,17 @@ func TestAdapterAuthenticators(t *testing.T) {
 		return map[string]any{"userId": w.member.ID, "providerAccountId": id, "credentialId": id, "credentialPublicKey": "key", "counter": 1 << 32,
 			"credentialDeviceType": "multiDevice", "credentialBackedUp": true, "transports": "usb,nfc"}
 	}
+	link := func(user *model.User, id string) {
+		in := map[string]any{"userId": user.ID, "type": "webauthn", "provider": "google", "providerAccountId": id}
+		adapter.Query(t, `mutation($in: LinkAdapterAccountInput!) { linkAdapterAccount(input: $in) { account { userId } } }`, "in", in)
+	}
+	link(w.manager, "another's")
+	for _, id := range []string{"nobody's", "another's"} {
+		if got := outcome(t, adapter, create, "in", passkey(id)); got != "BAD_REFERENCE providerAccountId" {
+			t.Errorf("of %s account: %q", id, got)
+		}
+	}
+	link(w.member, "first")
 	made := adapter.Query(t, create, "in", passkey("first"))
 	want := "map[counter:4.294967296e+09 credentialBackedUp:true credentialDeviceType:multiDevice credentialId:first credentialPublicKey:key providerAccountId:first transports:usb,nfc userId:" + w.member.ID.String() + "]"
 	if got := fmt.Sprint(made.At("r.authenticator").Raw()); got != want {
@@ -174,6 +185,7 @@ func TestAdapterAuthenticators(t *testing.T) {
 		t.Errorf("again: %q", got)
 	}
 	for i := 1; i < model.AuthenticatorsMax; i++ {
+		link(w.member, fmt.Sprint(i))
 		if got := outcome(t, adapter, create, "in", passkey(fmt.Sprint(i))); got != "" {
 			t.Fatal(got)
 		}
@@ -192,10 +204,6 @@ func TestAdapterAuthenticators(t *testing.T) {
 	}
 	if got := outcome(t, adapter, nobody().call("updateAdapterAuthenticator")); got != "NOT_FOUND credentialId" {
 		t.Errorf("one that is not there: %q", got)
-	}
-	for _, key := range []string{"first", "1", "2"} {
-		in := map[string]any{"userId": w.member.ID, "type": "webauthn", "provider": "google", "providerAccountId": key}
-		adapter.Query(t, `mutation($in: LinkAdapterAccountInput!) { linkAdapterAccount(input: $in) { account { userId } } }`, "in", in)
 	}
 	adapter.Query(t, o.call("unlinkAdapterAccount"))
 	account := w.As(t, w.member).Query(t, `{ me { accounts(last: 1) { nodes { id } } } }`).Text("me.accounts.nodes.0.id") // the one of passkey 1

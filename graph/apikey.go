@@ -58,10 +58,14 @@ func (m apiKeyMutations) CreateAPIKey(ctx context.Context, in model.CreateAPIKey
 }
 
 func (m apiKeyMutations) RevokeAPIKey(ctx context.Context, in model.RevokeAPIKeyInput) (*model.RevokeAPIKeyPayload, error) {
-	key, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*model.APIKey, error) {
+	revoked, userErrors, err := mutate(ctx, m.store, in, func(ctx context.Context, tx *repo.Tx) (*repo.RevokedAPIKey, error) {
 		return tx.RevokeAPIKey(ctx, in)
 	})
-	return &model.RevokeAPIKeyPayload{APIKey: key, UserErrors: userErrors}, err
+	payload := &model.RevokeAPIKeyPayload{UserErrors: userErrors}
+	if revoked != nil {
+		payload.APIKey, payload.EndedSessionCount, payload.RemovedAuthenticatorCount = revoked.APIKey, revoked.Sessions, revoked.Passkeys
+	}
+	return payload, err
 }
 
 func (m apiKeyMutations) RotateAPIKey(ctx context.Context, in model.RotateAPIKeyInput) (*model.RotateAPIKeyPayload, error) {

@@ -2,8 +2,10 @@ package graph
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"dossier/internal/auth"
 	"dossier/internal/fault"
@@ -34,4 +36,38 @@ func access(ctx context.Context, _ any, next graphql.Resolver, role *model.Role,
 		return nil, fault.Denied("This needs an API key with the scope %s.", *scope)
 	}
 	return next(ctx)
+}
+
+// describeAccess appends to the description of each field that has the directive what it says: introspection, and the playground with
+// it, shows descriptions and no directives.
+func describeAccess(schema *ast.Schema) {
+	for _, definition := range schema.Types {
+		for _, field := range definition.Fields {
+			if directive := field.Directives.ForName("access"); directive != nil {
+				field.Description += "\n\n" + accessText(directive)
+			}
+		}
+	}
+}
+
+// accessText says in words whom access lets pass.
+func accessText(directive *ast.Directive) string {
+	argument := func(name string) string {
+		if given := directive.Arguments.ForName(name); given != nil {
+			return given.Value.Raw
+		}
+		return ""
+	}
+	role, scope := argument("role"), model.Scope(argument("scope"))
+	switch {
+	case role == "":
+		return "Needs no credential."
+	case argument("anyScope") == "true":
+		return fmt.Sprintf("Needs the role %s; an API key needs no scope.", role)
+	case scope == "":
+		return fmt.Sprintf("Needs the role %s; not for API keys.", role)
+	case !(model.Viewer{Role: model.Role(role)}).May(scope):
+		return fmt.Sprintf("Needs an API key with the scope `%s`, made by someone with the role %s.", scope, role)
+	}
+	return fmt.Sprintf("Needs the role %s; an API key also the scope `%s`.", role, scope)
 }

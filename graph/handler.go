@@ -69,9 +69,15 @@ func (c queryCache) Add(_ context.Context, query string, doc *ast.QueryDocument)
 	}
 }
 
-// gqlparser knows @defer for servers that answer in parts. This one does not, and would leave the parts out. All handlers
-// of a process share the parsed schema.
-var withoutDefer sync.Once
+// finished is whether the parsed schema, which all handlers of a process share, is as it is served.
+var finished sync.Once
+
+// finish makes the parsed schema what is served.
+func finish(schema *ast.Schema) {
+	// gqlparser knows @defer for servers that answer in parts. This one does not, and would leave the parts out.
+	delete(schema.Directives, "defer")
+	describeAccess(schema)
+}
 
 // NewHandler makes the handler of /graphql. Those who may explore the schema have a server of their own, as gqlgen decides for
 // a server whether it suggests names. The two share all that is kept and bounded.
@@ -80,7 +86,7 @@ func NewHandler(c Config) http.Handler {
 		Resolvers:  root{c.Store, c.Sessions, c.Files, c.Embedder},
 		Directives: exec.DirectiveRoot{Access: newDenials(c).recorded(takenEmails{c.Store, c.Sessions.Taken}.heldBack(access))},
 	})
-	withoutDefer.Do(func() { delete(schema.Schema().Directives, "defer") })
+	finished.Do(func() { finish(schema.Schema()) })
 	limiter := newLimiter(c.Limits, c.Explorable, newQueryCache())
 	everyone, explorers := c.newServer(schema, limiter), c.newServer(schema, limiter.exploring())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -159,7 +159,14 @@ func TestRequestsForMailsAreLimited(t *testing.T) {
 				t.Errorf("%q", got)
 			}
 		}
-		answer := w.Anonymous().From(t, "127.0.0.20").Do(t, requestReset, "e", email)
+		// From elsewhere nothing more is mailed, which is not told. Each such request counts at its address all the same.
+		elsewhere := w.Anonymous().From(t, fmt.Sprintf("127.0.0.%d", 20+i))
+		for range 6 {
+			if got := outcome(t, elsewhere, requestReset, "e", email); got != "" {
+				t.Errorf("%s, from elsewhere: %q", email, got)
+			}
+		}
+		answer := elsewhere.Do(t, requestReset, "e", email)
 		wantHeldBack(t, email, answer)
 		bodies = append(bodies, retryAfter.ReplaceAllString(answer.Body, ""))
 	}
@@ -173,6 +180,34 @@ func TestRequestsForMailsAreLimited(t *testing.T) {
 	w.Outbox.Close()
 	if n := len(w.Outbox.To(w.member.Email)); n != 4 {
 		t.Errorf("%d mails", n)
+	}
+}
+
+// Who asks for resets of someone's password over and over does not make the link useless that was mailed last.
+func TestLastResetLinkStaysGood(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, budgets)
+	for i := range 8 {
+		if got := outcome(t, w.Anonymous().From(t, fmt.Sprintf("127.0.0.%d", 10+i)), requestReset, "e", w.member.Email); got != "" {
+			t.Errorf("%q", got)
+		}
+	}
+	w.Outbox.Close() // all letters are written
+	if n := len(w.Outbox.To(w.member.Email)); n != 3 {
+		t.Errorf("%d mails", n)
+	}
+	var links []string
+	for number := range 3 {
+		links = append(links, w.Outbox.Token(t, w.member.Email, number+1))
+	}
+	used := 0
+	for _, link := range links {
+		if outcome(t, w.Anonymous(), reset, "t", link, "p", "long enough") == "" {
+			used++
+		}
+	}
+	if used != 1 {
+		t.Errorf("%d of the mailed links can be used", used)
 	}
 }
 

@@ -111,7 +111,8 @@ type asking struct {
 }
 
 // samples are values of inputs that have a form; others of their type are anything.
-var samples = map[string]string{"email": `"wall%d@test.example"`, "color": `"#102030"`, "image": `"https://test.example/i.png"`, "domain": `"test.example"`}
+var samples = map[string]string{"email": `"wall%d@test.example"`, "color": `"#102030"`, "image": `"https://test.example/i.png"`, "domain": `"test.example"`,
+	"status": "PENDING"}
 
 func (a *asking) arguments(args []*inputInfo, above string) string {
 	var parts []string
@@ -133,13 +134,14 @@ func (a *asking) value(of typeRef, path string) string {
 		return "[" + a.value(*of.OfType, path) + "]"
 	case "INPUT_OBJECT":
 		return "{" + a.arguments(a.types[of.Name].InputFields, path) + "}"
-	case "ENUM":
-		return a.types[of.Name].EnumValues[0].Name
 	}
 	name := path[strings.LastIndex(path, ".")+1:]
 	if sample, ok := samples[name]; ok {
 		a.unique++
 		return strings.ReplaceAll(sample, "%d", fmt.Sprint(a.unique))
+	}
+	if of.Kind == "ENUM" {
+		return a.types[of.Name].EnumValues[0].Name
 	}
 	switch of.Name {
 	case "ID":

@@ -66,10 +66,11 @@ var rowScopes = map[string]model.Scope{
 	"AuditEntry": model.ScopeAuditRead, "Session": people, "Account": people, "Invitation": people, "ApiKey": people,
 }
 
-// What fields count that lead to no row themselves, and the subject that an audit entry has here.
+// What fields count or show that lead to no row themselves, and the subject that an audit entry has here.
 var fieldRows = map[string]string{
 	"Company.userCount": "User", "Company.projectCount": "Project", "Company.documentCount": "Document",
 	"Company.documentCountByStatus": "Document", "Company.storage": "Document", "Project.documentCount": "Document", "AuditEntry.subject": "Project",
+	"Document.downloadUrl": "Document", // its bytes
 }
 
 const (

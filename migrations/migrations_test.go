@@ -71,6 +71,9 @@ var rowsAfter = map[string]string{
 			credential_device_type, credential_backed_up)
 			SELECT '00000000-0000-7000-8000-000000000091', id, '1', '1', 'key', 0, 'singleDevice', false FROM users
 			WHERE email = 'ann@one.example';`,
+	"20261126000010_made_by_key.sql": `
+		UPDATE sessions SET api_key_id = (SELECT id FROM api_keys);
+		UPDATE authenticators SET api_key_id = (SELECT id FROM api_keys);`,
 	"20261126000005_jobs.sql": `
 		INSERT INTO river_job (kind, args) VALUES ('one', '{}');
 		INSERT INTO river_queue (name) VALUES ('default');

@@ -87,11 +87,12 @@ func (c *Checks) scopes(field string, scopes []Scope) {
 	}
 }
 
-// RevokeAPIKeyInput names the API key to end.
+// RevokeAPIKeyInput names the API key to end, and whether what it made ends too.
 type RevokeAPIKeyInput struct {
 	noRules
 
-	ID APIKeyID
+	ID          APIKeyID
+	EndSessions bool
 }
 
 // RotateAPIKeyInput names the API key to replace, and how long it goes on beside the new one.
@@ -116,10 +117,12 @@ type CreateAPIKeyPayload struct {
 	UserErrors []UserError
 }
 
-// RevokeAPIKeyPayload shows the key that is over.
+// RevokeAPIKeyPayload shows the key that is over, and how much ended that it had made.
 type RevokeAPIKeyPayload struct {
-	APIKey     *APIKey
-	UserErrors []UserError
+	APIKey                    *APIKey
+	EndedSessionCount         int32
+	RemovedAuthenticatorCount int32
+	UserErrors                []UserError
 }
 
 // RotateAPIKeyPayload has the new key's token, shown this once, and the key that it takes the place of.

@@ -39,6 +39,8 @@ const (
 	APIKeyCreated         AuditAction = "API_KEY_CREATED"
 	APIKeyRevoked         AuditAction = "API_KEY_REVOKED"
 	APIKeyRotated         AuditAction = "API_KEY_ROTATED"
+	AuthenticatorCreated  AuditAction = "AUTHENTICATOR_CREATED"
+	AuthenticatorUpdated  AuditAction = "AUTHENTICATOR_UPDATED"
 	ProjectCreated        AuditAction = "PROJECT_CREATED"
 	ProjectUpdated        AuditAction = "PROJECT_UPDATED"
 	ProjectDeleted        AuditAction = "PROJECT_DELETED"
@@ -114,6 +116,7 @@ var auditActions = []AuditAction{
 	UserSignedOut, UserRoleChanged, UserDeactivated, UserReactivated, UserInvited, InvitationRenewed, InvitationAccepted,
 	PasswordChanged, PasswordReset, EmailVerified,
 	SessionEnded, SessionsEnded, WriteDenied, AccountLinked, AccountUnlinked, APIKeyCreated, APIKeyRevoked, APIKeyRotated,
+	AuthenticatorCreated, AuthenticatorUpdated,
 	ProjectCreated, ProjectUpdated, ProjectDeleted, DocumentCreated, DocumentUpdated, DocumentStatusChanged, DocumentChunksPut, DocumentDeleted,
 	ThemeCreated, ThemeUpdated, ThemeDeleted,
 	ThemeAttached, ThemeDetached, ConversationCreated, ConversationUpdated, ConversationDeleted,

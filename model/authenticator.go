@@ -21,6 +21,7 @@ type Authenticator struct {
 	CredentialDeviceType string
 	CredentialBackedUp   bool
 	Transports           *string
+	APIKeyID             *APIKeyID // of the frontend's key that made it
 }
 
 // AdapterAuthenticator is what an Auth.js frontend sees of one.

@@ -19,6 +19,7 @@ type Session struct {
 	ExpiresAt time.Time `bun:"expires"`
 	UserAgent *string
 	Address   *string
+	APIKeyID  *APIKeyID // of the frontend's key that started it; nil for a sign-in here
 }
 
 // IsNode makes it a Node of the schema.

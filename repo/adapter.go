@@ -189,6 +189,9 @@ func (tx *Tx) CreateAdapterSession(
 	if err != nil {
 		return nil, wrap(blameUser(err), "start session of", in.UserID)
 	}
+	if err := tx.holdAPIKey(ctx); err != nil {
+		return nil, wrap(err, "start session of", in.UserID)
+	}
 	session := &model.Session{TokenHash: tokenHash, ExpiresAt: stored(in.ExpiresAt)}
 	err = tx.startSession(ctx, session, user.ID, user.AuditSubject())
 	return &model.AdapterSession{ExpiresAt: session.ExpiresAt, User: user}, wrap(err, "start session of", in.UserID)

@@ -65,11 +65,11 @@ func adapterChanges(user model.UserID) []change {
 			_, err := tx.LinkAdapterAccount(ctx, model.LinkAdapterAccountInput{UserID: user, Type: "oidc", Provider: "google", ProviderAccountID: "1"})
 			return err
 		}),
-		do("create passkey", 6, "", func(ctx context.Context, tx *repo.Tx) error {
+		do("create passkey", 7, "AUTHENTICATOR_CREATED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.CreateAdapterAuthenticator(ctx, model.CreateAdapterAuthenticatorInput{UserID: user, ProviderAccountID: "1", CredentialID: "1"})
 			return err
 		}),
-		do("update passkey", 5, "", func(ctx context.Context, tx *repo.Tx) error {
+		do("update passkey", 6, "AUTHENTICATOR_UPDATED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.UpdateAdapterAuthenticator(ctx, model.UpdateAdapterAuthenticatorInput{CredentialID: "1", Counter: 1})
 			return err
 		}),
@@ -77,7 +77,7 @@ func adapterChanges(user model.UserID) []change {
 			_, err := tx.UnlinkAdapterAccount(ctx, model.UnlinkAdapterAccountInput{Provider: "google", ProviderAccountID: "1"})
 			return err
 		}),
-		do("create session", 5, "USER_SIGNED_IN", func(ctx context.Context, tx *repo.Tx) error {
+		do("create session", 6, "USER_SIGNED_IN", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.CreateAdapterSession(ctx, model.CreateAdapterSessionInput{UserID: user, ExpiresAt: soon}, hash)
 			return err
 		}),
@@ -226,5 +226,58 @@ func TestAdapterSessionsAreForgotten(t *testing.T) {
 			_, _, _, err := there.whoIs(t.Context(), hash)
 			return fault.Is(err, fault.Unauthenticated)
 		})
+	}
+}
+
+// A frontend that starts a session while its key is revoked, with all that it made, leaves none: either the session is found, or the
+// frontend is told that its key has ended.
+func TestNoSessionOutlivesItsKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"the session is first", "the revocation is first"} {
+		key := w.keyViewer(t, w.manager, model.ScopeAuthAdapter)
+		ended := int32(-1)
+		start := func(during func()) error {
+			return w.Store.InTx(t.Context(), key, func(ctx context.Context, tx *repo.Tx) error {
+				_, err := tx.CreateAdapterSession(ctx, model.CreateAdapterSessionInput{
+					UserID: w.member.ID, ExpiresAt: time.Now().Add(time.Hour)}, auth.HashToken(name))
+				during()
+				return err
+			})
+		}
+		revoke := func(during func()) error {
+			return w.Store.InTx(t.Context(), viewer(w.manager), func(ctx context.Context, tx *repo.Tx) error {
+				revoked, err := tx.RevokeAPIKey(ctx, model.RevokeAPIKeyInput{ID: key.KeyID, EndSessions: true})
+				if err == nil {
+					ended = revoked.Sessions
+				}
+				during()
+				return err
+			})
+		}
+		first, second := start, revoke
+		if name == "the revocation is first" {
+			first, second = revoke, start
+		}
+		outcome := make(chan error, 1)
+		err := first(func() {
+			go func() { outcome <- second(func() {}) }()
+			within(t, 10*time.Second, "second one", func() bool {
+				waiting, err := query(w.DB, "SELECT '' FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+				return len(waiting) > 0 || len(outcome) > 0 || err != nil
+			})
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		switch err := <-outcome; {
+		case name == "the revocation is first":
+			wantFault(t, name, err, fault.Unauthenticated, "")
+		case err != nil || ended != 1:
+			t.Errorf("%s: %d ended, %v", name, ended, err)
+		}
+		if left := must[rowsOf](t)(query(w.DB, "SELECT id::text FROM sessions")); len(left) > 0 {
+			t.Errorf("%s: %d go on", name, len(left))
+		}
 	}
 }

@@ -133,19 +133,76 @@ func (tx *Tx) addAPIKey(ctx context.Context, key *model.APIKey) error {
 	return insert(ctx, tx, tx.recorded(model.APIKeyCreated, entry{key.AuditSubject(), details}), key)
 }
 
-func (tx *Tx) lockAPIKey(ctx context.Context, id model.APIKeyID) (*model.APIKey, error) {
-	return lock(ctx, tx, tx.apiKeys(), toChange, "API key", id, nil, func(*model.APIKey) int32 { return 0 })
+func (tx *Tx) lockAPIKey(ctx context.Context, to strength, id model.APIKeyID) (*model.APIKey, error) {
+	return lock(ctx, tx, tx.apiKeys(), to, "API key", id, nil, func(*model.APIKey) int32 { return 0 })
 }
 
-// RevokeAPIKey ends an API key that the viewer may see. One that was revoked before stays as it is.
-func (tx *Tx) RevokeAPIKey(ctx context.Context, in model.RevokeAPIKeyInput) (*model.APIKey, error) {
-	key, err := tx.lockAPIKey(ctx, in.ID)
-	if err != nil || key.RevokedAt != nil {
-		return key, wrap(err, "revoke API key", in.ID)
+// RevokedAPIKey is an API key that has ended, and how many sessions and passkeys ended with it.
+type RevokedAPIKey struct {
+	*model.APIKey
+	Sessions, Passkeys int32
+}
+
+// RevokeAPIKey ends an API key that the viewer may see, and what a frontend made by it if the input says so. One that was revoked before
+// stays as it is; what it made can end later.
+func (tx *Tx) RevokeAPIKey(ctx context.Context, in model.RevokeAPIKeyInput) (*RevokedAPIKey, error) {
+	to := toChange
+	if in.EndSessions {
+		to = toRemove // which waits for those who hold it: what they make is found
 	}
-	err = tx.saveAPIKey(ctx, key, tx.db.NewUpdate().Set("revoked_at = clock_timestamp()"),
-		tx.recorded(model.APIKeyRevoked, entry{key.AuditSubject(), map[string]any{"name": key.Name, "userId": key.UserID.String()}}))
-	return key, wrap(err, "revoke API key", in.ID)
+	key, err := tx.lockAPIKey(ctx, to, in.ID)
+	if err != nil {
+		return nil, wrap(err, "revoke API key", in.ID)
+	}
+	revoked := &RevokedAPIKey{APIKey: key}
+	details := map[string]any{"name": key.Name, "userId": key.UserID.String()}
+	if in.EndSessions {
+		if err := tx.endMadeBy(ctx, revoked); err != nil {
+			return nil, wrap(err, "revoke API key", in.ID)
+		}
+		details["sessions"], details["authenticators"] = revoked.Sessions, revoked.Passkeys
+	}
+	if key.RevokedAt != nil && revoked.Sessions+revoked.Passkeys == 0 {
+		return revoked, nil
+	}
+	err = tx.saveAPIKey(ctx, key, tx.db.NewUpdate().Set("revoked_at = COALESCE(revoked_at, clock_timestamp())"),
+		tx.recorded(model.APIKeyRevoked, entry{key.AuditSubject(), details}))
+	return revoked, wrap(err, "revoke API key", in.ID)
+}
+
+// endMadeBy ends the sessions that a frontend started by its key, and removes the passkeys that it made.
+func (tx *Tx) endMadeBy(ctx context.Context, key *RevokedAPIKey) error {
+	var users []model.UserID
+	_, err := tx.db.NewDelete().Model((*model.Session)(nil)).Where("api_key_id = ?", key.ID).Returning("user_id").Exec(ctx, &users)
+	if err != nil {
+		return err
+	}
+	for _, user := range users {
+		tx.outdate(&model.Session{UserID: user})
+	}
+	key.Sessions = int32(len(users))
+	key.Passkeys, err = count(tx.db.NewDelete().Model((*model.Authenticator)(nil)).Where("api_key_id = ?", key.ID).Exec(ctx))
+	return err
+}
+
+// maker is the API key by which the viewer makes something, nil for none.
+func (r Reader) maker() *model.APIKeyID {
+	if !r.viewer.HasKey() {
+		return nil
+	}
+	return &r.viewer.KeyID
+}
+
+// holdAPIKey keeps the viewer's API key as it is until what it makes is there: whoever ends all that it made finds that too, or has
+// ended the key before.
+func (tx *Tx) holdAPIKey(ctx context.Context) error {
+	var held []model.APIKeyID
+	err := tx.db.NewSelect().Model((*model.APIKey)(nil)).Column("id").Where("id = ?", tx.viewer.KeyID).Where(isLive).
+		For(string(toRefer)).Scan(ctx, &held)
+	if err == nil && len(held) == 0 {
+		err = errAccessEnded
+	}
+	return err
 }
 
 // saveAPIKey changes a locked API key, and reads back when it ends.
@@ -166,7 +223,7 @@ func (tx *Tx) RotateAPIKey(ctx context.Context, in model.RotateAPIKeyInput, made
 	if err != nil {
 		return nil, wrap(err, "rotate API key", in.ID)
 	}
-	key, err := tx.lockAPIKey(ctx, in.ID)
+	key, err := tx.lockAPIKey(ctx, toChange, in.ID)
 	if err != nil {
 		return nil, wrap(err, "rotate API key", in.ID)
 	}

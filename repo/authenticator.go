@@ -21,8 +21,8 @@ func (r Reader) AdapterAuthenticators(ctx context.Context, user model.UserID) ([
 		Where("user_id = ?", user).OrderExpr("created_at, id").Limit(model.AuthenticatorsMax))
 }
 
-// CreateAdapterAuthenticator keeps a user's new passkey. The user's row is locked before they are counted: two at the same time count one
-// another.
+// CreateAdapterAuthenticator keeps a user's new passkey of an account that is linked to the user, as Auth.js links it before. The user's row
+// is locked before: two at the same time count one another, and the account stays.
 func (tx *Tx) CreateAdapterAuthenticator(
 	ctx context.Context, in model.CreateAdapterAuthenticatorInput,
 ) (*model.Authenticator, error) {
@@ -30,19 +30,33 @@ func (tx *Tx) CreateAdapterAuthenticator(
 	if err != nil {
 		return nil, wrap(blameUser(err), "create passkey of", in.UserID)
 	}
-	known, err := tx.db.NewSelect().Model((*model.Authenticator)(nil)).Where("user_id = ?", user.ID).Count(ctx)
-	if err != nil {
-		return nil, wrap(err, "create passkey of", in.UserID)
+	var has struct {
+		Passkeys int
+		Account  bool
 	}
-	if known >= model.AuthenticatorsMax {
-		return nil, fault.New(fault.Conflict, "The user has %d passkeys already, and may have no more.", known).At("userId")
+	err = tx.db.NewSelect().
+		ColumnExpr("(SELECT count(*) FROM authenticators WHERE user_id = ?) AS passkeys", user.ID).
+		ColumnExpr("EXISTS (SELECT FROM accounts WHERE user_id = ? AND provider_account_id = ?) AS account", user.ID, in.ProviderAccountID).
+		Scan(ctx, &has)
+	switch {
+	case err != nil:
+		return nil, wrap(err, "create passkey of", in.UserID)
+	case has.Passkeys >= model.AuthenticatorsMax:
+		return nil, fault.New(fault.Conflict, "The user has %d passkeys already, and may have no more.", has.Passkeys).At("userId")
+	case !has.Account:
+		return nil, fault.New(fault.BadReference, "The user has no such account: link it first.").At("providerAccountId")
+	}
+	if err := tx.holdAPIKey(ctx); err != nil {
+		return nil, wrap(err, "create passkey of", in.UserID)
 	}
 	passkey := &model.Authenticator{
 		ID: model.NewID[model.AuthenticatorID](), UserID: user.ID, ProviderAccountID: in.ProviderAccountID,
 		CredentialID: in.CredentialID, CredentialPublicKey: in.CredentialPublicKey, Counter: in.Counter,
 		CredentialDeviceType: in.CredentialDeviceType, CredentialBackedUp: in.CredentialBackedUp, Transports: in.Transports,
+		APIKeyID: tx.maker(),
 	}
-	_, err = tx.db.NewInsert().Model(passkey).Returning("NULL").Exec(ctx)
+	recorded := tx.recorded(model.AuthenticatorCreated, entry{user.AuditSubject(), map[string]any{"credentialId": passkey.CredentialID}})
+	_, err = with(tx.db.NewInsert().Model(passkey).Returning("NULL"), recorded).Exec(ctx)
 	return passkey, wrap(err, "create passkey of", in.UserID)
 }
 
@@ -54,13 +68,19 @@ func (tx *Tx) UpdateAdapterAuthenticator(
 	if err != nil {
 		return nil, blameMissing(err, "credentialId")
 	}
+	user, err := tx.lockAdapterUser(ctx, toChange, passkey.UserID) // as whoever deletes a passkey does
+	if err != nil {
+		return nil, blameMissing(err, "credentialId")
+	}
+	recorded := tx.recorded(model.AuthenticatorUpdated, entry{user.AuditSubject(), map[string]any{
+		"credentialId": passkey.CredentialID, "counter": map[string]any{"from": passkey.Counter, "to": in.Counter}}})
 	passkey.Counter = in.Counter
-	changed, err := count(tx.db.NewUpdate().Model(passkey).Column("counter", "updated_at").
-		Value("updated_at", "clock_timestamp()").WherePK().Exec(ctx))
+	changed, err := count(with(tx.db.NewUpdate().Model(passkey).Column("counter", "updated_at").
+		Value("updated_at", "clock_timestamp()").WherePK(), recorded).Exec(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("update passkey: %w", err)
 	}
-	if changed == 0 { // deleted since it was read
+	if changed == 0 { // deleted since it was read: nothing is recorded
 		return nil, fault.Missing("passkey").At("credentialId")
 	}
 	return passkey, nil

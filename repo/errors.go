@@ -16,6 +16,8 @@ import (
 var constraintFaults = map[string]*fault.Error{
 	"users_email_key":                  fault.New(fault.Conflict, "The email address is already in use.").At("email"),
 	"users_company_id_fkey":            errNoCompany,
+	"sessions_api_key_id_fkey":         errAccessEnded,
+	"authenticators_api_key_id_fkey":   errAccessEnded,
 	"sessions_user_id_fkey":            fault.New(fault.BadReference, "There is no such user."),
 	"projects_company_id_fkey":         fault.New(fault.BadReference, "There is no such company."),
 	"projects_owner_id_fkey":           fault.New(fault.BadReference, "There is no such owner in the company.").At("ownerId"),

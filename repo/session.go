@@ -98,7 +98,7 @@ func (tx *Tx) CreateSession(ctx context.Context, session *model.Session) error {
 func (tx *Tx) startSession(
 	ctx context.Context, session *model.Session, user model.UserID, subject model.AuditSubject,
 ) error {
-	session.ID, session.UserID = model.NewID[model.SessionID](), user
+	session.ID, session.UserID, session.APIKeyID = model.NewID[model.SessionID](), user, tx.maker()
 	also := append(tx.recorded(model.UserSignedIn, entry{subject, map[string]any{"expires": timeText(session.ExpiresAt)}}),
 		tx.db.NewDelete().Model((*model.Session)(nil)).Where("user_id = ? AND expires <= now()", user),
 		tx.endInvitation(user)) // which is for whoever cannot sign in yet

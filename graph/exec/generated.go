@@ -651,8 +651,10 @@ type ComplexityRoot struct {
 	}
 
 	RevokeApiKeyPayload struct {
-		APIKey     func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		APIKey                    func(childComplexity int) int
+		EndedSessionCount         func(childComplexity int) int
+		RemovedAuthenticatorCount func(childComplexity int) int
+		UserErrors                func(childComplexity int) int
 	}
 
 	RotateApiKeyPayload struct {
@@ -3847,6 +3849,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RevokeApiKeyPayload.APIKey(childComplexity), true
+	case "RevokeApiKeyPayload.endedSessionCount":
+		if e.ComplexityRoot.RevokeApiKeyPayload.EndedSessionCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeApiKeyPayload.EndedSessionCount(childComplexity), true
+	case "RevokeApiKeyPayload.removedAuthenticatorCount":
+		if e.ComplexityRoot.RevokeApiKeyPayload.RemovedAuthenticatorCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeApiKeyPayload.RemovedAuthenticatorCount(childComplexity), true
 	case "RevokeApiKeyPayload.userErrors":
 		if e.ComplexityRoot.RevokeApiKeyPayload.UserErrors == nil {
 			break
@@ -4848,6 +4862,9 @@ Something that an API key may do, as a text:
 - ` + "`" + `schema:read` + "`" + `: introspect the schema, read it at ` + "`" + `/schema.graphqls` + "`" + `, be told suggestions for misspelled names and open the
   playground where that is off for everyone else;
 - ` + "`" + `auth:adapter` + "`" + `: be the database of an Auth.js frontend. Only a key can have it: a session, whoever's, is not enough.
+
+What a mutation changed, its payload shows whatever the key may read: the row itself. What leads on from there, to other rows or to a
+document's bytes, takes the scope to read that.
 """
 scalar Scope
 
@@ -5215,8 +5232,9 @@ type Mutation {
   changePassword("The present and the new password." input: ChangePasswordInput!): ChangePasswordPayload! @access(role: MEMBER)
   """
   Mails a link to whoever has this address, by which a password can be set within an hour; an earlier link can no longer be used.
-  It needs no credential, and answers the same whether or not there is such a user. Too many requests, for an address or from
-  one, are the error RATE_LIMITED. On a server that cannot send mail it is the error UNAVAILABLE. One request can do 9 of these.
+  It needs no credential, and answers the same whether or not there is such a user. After too many requests for an address nothing
+  more is mailed for a while, and the last link stays good; too many from one client's address are the error RATE_LIMITED. On a server
+  that cannot send mail it is the error UNAVAILABLE. One request can do 9 of these.
   """
   requestPasswordReset("Who forgot the password." input: RequestPasswordResetInput!): RequestPasswordResetPayload! @access
   """
@@ -5227,7 +5245,8 @@ type Mutation {
   resetPassword("The mailed token and the new password." input: ResetPasswordInput!): ResetPasswordPayload! @access
   """
   Mails a link to your own address, by which it can be verified within 24 hours; an earlier link can no longer be used. An address
-  that is verified is CONFLICT. The errors are those of ` + "`" + `requestPasswordReset` + "`" + `.
+  that is verified is CONFLICT. Too many requests are the error RATE_LIMITED, and those of ` + "`" + `requestPasswordReset` + "`" + ` for the same address
+  count. On a server that cannot send mail it is the error UNAVAILABLE.
   """
   requestEmailVerification: RequestEmailVerificationPayload! @access(role: MEMBER)
   """
@@ -5310,7 +5329,7 @@ type Mutation {
   createApiKey("The new key." input: CreateApiKeyInput!): CreateApiKeyPayload! @access(role: MEMBER)
   """
   Ends an API key at once: everyone their own, a MANAGER those of the company's users. To revoke a revoked key changes
-  nothing, and is no error. People manage keys; a key cannot, not even itself.
+  nothing but what ` + "`" + `endSessions` + "`" + ` ends, and is no error. People manage keys; a key cannot, not even itself.
   """
   revokeApiKey("Which key." input: RevokeApiKeyInput!): RevokeApiKeyPayload! @access(role: MEMBER)
   """
@@ -5945,12 +5964,21 @@ type CreateApiKeyPayload {
 input RevokeApiKeyInput {
   "Which key."
   id: ID!
+  """
+  Whether what an Auth.js frontend made by this very key ends too: the sessions that it started, and the passkeys that it kept. The
+  account links that it made stay, and so do changes of users: the audit log tells of them, with the key's id as ` + "`" + `apiKeyId` + "`" + `.
+  """
+  endSessions: Boolean! = false
 }
 
 "The API key that has ended, or why it has not."
 type RevokeApiKeyPayload {
   "The key; null when there are errors."
   apiKey: ApiKey
+  "How many sessions ended that were started by the key; 0 unless ` + "`" + `endSessions` + "`" + ` said so."
+  endedSessionCount: Int!
+  "How many passkeys were removed that were made by the key; 0 unless ` + "`" + `endSessions` + "`" + ` said so."
+  removedAuthenticatorCount: Int!
   "What is wrong with the input."
   userErrors: [UserError!]!
 }
@@ -6340,7 +6368,7 @@ input UpdateUserInput {
   "1 to 200 characters."
   name: String
   """
-  An email address of at most 254 characters. The own one changes when the token that is mailed to the new one comes back to
+  An email address of at most 254 characters. Your own one changes when the token that is mailed to the new one comes back to
   ` + "`" + `verifyEmail` + "`" + ` within 24 hours: until then ` + "`" + `User.email` + "`" + ` stays as it is, and a new password ends the change. The present address is
   told by mail. Whether another user has the new address, the answer does not tell. Too many requests, and a server that cannot send
   mail, are the errors of ` + "`" + `requestPasswordReset` + "`" + `. For someone else an ADMIN changes it at once, and a MANAGER for one of the
@@ -6673,7 +6701,7 @@ type UseAdapterVerificationTokenPayload {
 input CreateAdapterAuthenticatorInput {
   "The user."
   userId: ID!
-  "The id by which the account is linked; up to 1,500 bytes."
+  "The id by which the account is linked to the user, else BAD_REFERENCE; up to 1,500 bytes."
   providerAccountId: String!
   "The credential's id, in base64; up to 1,500 bytes."
   credentialId: String!
@@ -6937,7 +6965,7 @@ type Document implements Node {
   It is good for as long as whoever asked may see the document. It answers ranges and ETags, always as an attachment. Null where no
   bytes were uploaded.
   """
-  downloadUrl: String
+  downloadUrl: String @access(role: MEMBER, scope: "documents:read")
   "How far processing is, from 0 to 1."
   progress: Float!
   "How often processing was begun."
@@ -7915,10 +7943,17 @@ enum AuditAction {
   ACCOUNT_UNLINKED
   "An API key was made."
   API_KEY_CREATED
-  "An API key was revoked, other than with its maker's other ones when the maker was deactivated."
+  """
+  An API key was revoked, other than with its maker's other ones when the maker was deactivated, or what it had made was ended. The
+  details then have how many ` + "`" + `sessions` + "`" + ` and ` + "`" + `authenticators` + "`" + `.
+  """
   API_KEY_REVOKED
   "Another API key took the place of one; API_KEY_CREATED tells of the new one."
   API_KEY_ROTATED
+  "An Auth.js frontend kept a new passkey of a user."
+  AUTHENTICATOR_CREATED
+  "An Auth.js frontend noted that a passkey of a user was used."
+  AUTHENTICATOR_UPDATED
   "A project was created."
   PROJECT_CREATED
   "A project was changed."
@@ -9022,6 +9057,10 @@ func (ec *executionContext) childFields_RevokeApiKeyPayload(ctx context.Context,
 	switch field.Name {
 	case "apiKey":
 		return ec.fieldContext_RevokeApiKeyPayload_apiKey(ctx, field)
+	case "endedSessionCount":
+		return ec.fieldContext_RevokeApiKeyPayload_endedSessionCount(ctx, field)
+	case "removedAuthenticatorCount":
+		return ec.fieldContext_RevokeApiKeyPayload_removedAuthenticatorCount(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_RevokeApiKeyPayload_userErrors(ctx, field)
 	}
@@ -17261,7 +17300,35 @@ func (ec *executionContext) _Document_downloadUrl(ctx context.Context, field gra
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Document().DownloadURL(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := ec.unmarshalORole2ᚖdossierᚋmodelᚐRole(ctx, "MEMBER")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOScope2ᚖdossierᚋmodelᚐScope(ctx, "documents:read")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				anyScope, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, obj, directive0, role, scope, anyScope)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
 			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
@@ -26293,6 +26360,52 @@ func (ec *executionContext) fieldContext_RevokeApiKeyPayload_apiKey(_ context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _RevokeApiKeyPayload_endedSessionCount(ctx context.Context, field graphql.CollectedField, obj *model.RevokeAPIKeyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevokeApiKeyPayload_endedSessionCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndedSessionCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RevokeApiKeyPayload_endedSessionCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevokeApiKeyPayload", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RevokeApiKeyPayload_removedAuthenticatorCount(ctx context.Context, field graphql.CollectedField, obj *model.RevokeAPIKeyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevokeApiKeyPayload_removedAuthenticatorCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RemovedAuthenticatorCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RevokeApiKeyPayload_removedAuthenticatorCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevokeApiKeyPayload", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _RevokeApiKeyPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.RevokeAPIKeyPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -33311,7 +33424,11 @@ func (ec *executionContext) unmarshalInputRevokeApiKeyInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id"}
+	if _, present := asMap["endSessions"]; !present {
+		asMap["endSessions"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "endSessions"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -33325,6 +33442,13 @@ func (ec *executionContext) unmarshalInputRevokeApiKeyInput(ctx context.Context,
 				return it, err
 			}
 			it.ID = data
+		case "endSessions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endSessions"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndSessions = data
 		}
 	}
 	return it, nil
@@ -40900,6 +41024,16 @@ func (ec *executionContext) _RevokeApiKeyPayload(ctx context.Context, sel ast.Se
 		case "apiKey":
 			out.Values[i] = ec._RevokeApiKeyPayload_apiKey(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "endedSessionCount":
+			out.Values[i] = ec._RevokeApiKeyPayload_endedSessionCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removedAuthenticatorCount":
+			out.Values[i] = ec._RevokeApiKeyPayload_removedAuthenticatorCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "userErrors":

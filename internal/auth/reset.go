@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dossier/internal/fault"
+	"dossier/internal/limits"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -93,12 +94,17 @@ func (s Sessions) self(ctx context.Context, viewer model.Viewer) (*model.User, e
 	return users[0], nil
 }
 
-// RequestPasswordReset has a token mailed to whoever has this email. Whether anyone does is not told, nor does it take longer.
+// RequestPasswordReset has a token mailed to whoever has this email. Whether anyone does is not told, nor does it take longer. Over the
+// account's budget nothing is mailed, and the token that was mailed last stays good: who asks for others' does not keep them from it.
 func (s Sessions) RequestPasswordReset(ctx context.Context, in model.RequestPasswordResetInput, client Client) error {
 	if err := in.Validate(); err != nil {
 		return err
 	}
-	if err := s.spendMail(ctx, in.Email, client); err != nil {
+	err := s.spendMail(ctx, in.Email, client)
+	if errors.Is(err, limits.ErrAccount) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return s.Post.resetPassword(in.Email)

@@ -4,6 +4,7 @@ package limits
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"math"
 	"net/netip"
 	"strings"
@@ -148,6 +149,9 @@ func (y *Try) Check(ctx context.Context) error {
 	return err
 }
 
+// ErrAccount is the cause of a refusal for the sake of the account alone: the address has tries left.
+var ErrAccount = errors.New("the account's budget is spent")
+
 // admit reports whether the try is the owner's, for which no other budget is left.
 func (y *Try) admit(ctx context.Context) (asOwner bool, err error) {
 	t, now := y.throttle, y.throttle.now()
@@ -155,14 +159,18 @@ func (y *Try) admit(ctx context.Context) (asOwner bool, err error) {
 	if wait == 0 {
 		return false, nil
 	}
+	refusal := tooOften(wait)
+	if t.addresses.wait(y.address, now) == 0 {
+		refusal = refusal.Because(ErrAccount)
+	}
 	if !y.named || t.owners.wait(y.owner, now) > 0 {
-		return false, tooOften(wait)
+		return false, refusal
 	}
 	if asOwner, err = y.ownerIsHere(ctx); err != nil || asOwner {
 		return asOwner, err
 	}
 	t.owners.spend(y.owner, now) // so that a stranger is not looked for at each try
-	return false, tooOften(wait)
+	return false, refusal
 }
 
 // wait is how long it takes until there is a try for the address and the account.
@@ -220,23 +228,27 @@ func (y *Try) Succeeded() {
 	}
 }
 
-// Spend is Check for what costs a try whether or not it succeeds.
+// Spend is Check for what costs a try whether or not it succeeds. A refusal with ErrAccount costs the address one, so that whoever
+// makes nothing of it is held back in the end.
 func (y *Try) Spend(ctx context.Context) error {
 	if y == nil {
 		return nil
 	}
 	asOwner, err := y.admit(ctx)
+	now := y.throttle.now()
+	if errors.Is(err, ErrAccount) {
+		y.throttle.addresses.spend(y.address, now)
+	}
 	if err != nil {
 		return err
 	}
-	now := y.throttle.now()
 	if asOwner && y.throttle.owners.spend(y.owner, now) || !asOwner && y.spend(now) {
 		return nil
 	}
 	return tooOften(max(y.wait(now), time.Second)) // others were faster
 }
 
-func tooOften(wait time.Duration) error {
+func tooOften(wait time.Duration) *fault.Error {
 	e := fault.New(fault.RateLimited, "There were too many tries: wait until the next one.")
 	e.Retryable, e.RetryAfter = true, wait
 	return e

@@ -164,6 +164,26 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
+// A refusal says whether the account alone is to blame, and then costs the address a try.
+func TestSpendOfASpentAccount(t *testing.T) {
+	t.Parallel()
+	throttle, _ := newThrottle(few)
+	spend := func(address string) error { return throttle.Try(address, "mo@example.com", nil).Spend(t.Context()) }
+	for range few.Account.Tries {
+		if err := spend("192.0.2.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range few.Address.Tries {
+		if err := spend("192.0.2.2"); !errors.Is(err, ErrAccount) || !fault.Is(err, fault.RateLimited) {
+			t.Errorf("the account is spent: %v", err)
+		}
+	}
+	if err := spend("192.0.2.2"); errors.Is(err, ErrAccount) || !fault.Is(err, fault.RateLimited) {
+		t.Errorf("both are spent: %v", err)
+	}
+}
+
 // What costs a try in any case costs no less when many come at once.
 func TestSpendAtOnce(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,13 @@ function accountOf(userId: string): AdapterAccount {
   }
 }
 
+/** Auth.js links the account before it keeps its passkey. */
+async function linkedPasskeyOf(userId: string) {
+  const passkey = passkeyOf(userId)
+  await adapter.linkAccount({ userId, type: "webauthn", provider: "passkey", providerAccountId: passkey.providerAccountId })
+  return passkey
+}
+
 function passkeyOf(userId: string) {
   return {
     userId, credentialID: randomUUID(), providerAccountId: randomUUID(), credentialPublicKey: randomUUID(), counter: 0,
@@ -148,10 +155,11 @@ test("createVerificationToken and useVerificationToken", async () => {
 
 test("createAuthenticator, getAuthenticator, listAuthenticatorsByUserId and updateAuthenticatorCounter", async () => {
   const user = await newUser()
-  const first = passkeyOf(user.id)
-  const second = { ...passkeyOf(user.id), transports: null }
+  const first = await linkedPasskeyOf(user.id)
+  const second = { ...(await linkedPasskeyOf(user.id)), transports: null }
   assert.equal(await adapter.getAuthenticator(first.credentialID), null)
   assert.deepEqual(await adapter.listAuthenticatorsByUserId(user.id), [])
+  await assert.rejects(async () => adapter.createAuthenticator(passkeyOf(user.id)), failsWith("BAD_REFERENCE"))
   assert.deepEqual(await adapter.createAuthenticator(first), first)
   assert.deepEqual(await adapter.createAuthenticator(second), second)
   assert.deepEqual(await adapter.getAuthenticator(first.credentialID), first)
@@ -164,7 +172,7 @@ test("deleteUser", async () => {
   const user = await newUser()
   const session = { sessionToken: randomUUID(), userId: user.id, expires: minutesFromNow(60) }
   const account = accountOf(user.id)
-  const passkey = passkeyOf(user.id)
+  const passkey = await linkedPasskeyOf(user.id)
   await adapter.createSession(session)
   await adapter.linkAccount(account)
   await adapter.createAuthenticator(passkey)
