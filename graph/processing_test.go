@@ -3,6 +3,7 @@ package graph_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -168,8 +169,12 @@ func TestExternalWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	raw, err := binary.Append(nil, binary.LittleEndian, vector)
+	if err != nil {
+		t.Fatal(err)
+	}
 	first := chunk(0, "Something about boats.")
-	first["vector"], first["heading"], first["page"] = base64.StdEncoding.EncodeToString(model.Vector(vector).Bytes()), "Boats", 2
+	first["vector"], first["heading"], first["page"] = base64.StdEncoding.EncodeToString(raw), "Boats", 2
 	made := put(map[string]any{"chunks": []any{first, chunk(1, "Insurance.")}, "total": 2, "model": embedding.OfflineModel})
 	ids := made.Texts("chunks", "id")
 	if len(ids) != 2 || made.Text("chunks.0.heading") != "Boats" || made.Text("chunks.0.page") != "2" {
@@ -230,11 +235,11 @@ func TestChunksAreChecked(t *testing.T) {
 		}
 	}
 	many := make([]any, model.ChunksPerCallMax)
-	vector := make(model.Vector, 384)
-	vector[7] = 1
+	vector := make([]byte, 4*384)
+	vector[3] = 0x3f // above zero
 	for i := range many {
 		many[i] = map[string]any{"position": i, "text": fmt.Sprintf("Chunk %d. %s", i, strings.Repeat("word ", 300)), "start": 0, "end": 1,
-			"vector": base64.StdEncoding.EncodeToString(vector.Bytes())}
+			"vector": base64.StdEncoding.EncodeToString(vector)}
 	}
 	if got := len(data(t, put(map[string]any{"chunks": many, "model": "m"})).List("putDocumentChunks.chunks")); got != len(many) {
 		t.Errorf("%d chunks are put", got)

@@ -43,30 +43,33 @@ CREATE TABLE document_chunks (
 CREATE INDEX document_chunks_tsv_idx ON document_chunks USING gin (tsv) WITH (fastupdate = off);
 CREATE INDEX document_chunks_language_idx ON document_chunks (language);
 
--- What a model makes of a chunk: its floats, 4 bytes each, the lowest first. They have the length 1.
+-- What a model makes of a chunk: its numbers in 32767ths, 2 bytes each, the lowest first. It has the length 1.
 CREATE TABLE chunk_embeddings (
     created_at timestamptz NOT NULL DEFAULT now(),
     company_id uuid        NOT NULL,
     chunk_id   uuid        NOT NULL,
     model      text        NOT NULL,
     dimensions integer     NOT NULL,
-    vector     bytea       NOT NULL CONSTRAINT chunk_embeddings_vector_check CHECK (length(vector) = 4 * dimensions),
+    vector     bytea       NOT NULL CONSTRAINT chunk_embeddings_vector_check CHECK (length(vector) = 2 * dimensions),
     PRIMARY KEY (chunk_id, model),
     CONSTRAINT chunk_embeddings_chunk_id_fkey FOREIGN KEY (company_id, chunk_id)
         REFERENCES document_chunks (company_id, id) ON DELETE CASCADE
 );
 
--- The signs of those floats, by which a search finds candidates. It reads all of a company's: the index has them side by side.
+-- Three bits for each of those numbers, by which a search finds candidates. It compares all of a company's: the index has them side by side.
+-- Servers that keep them in memory ask for those that were written by transactions which they had not seen the end of.
 CREATE TABLE chunk_codes (
     company_id  uuid        NOT NULL,
     chunk_id    uuid        NOT NULL,
     document_id uuid        NOT NULL,
     model       text        NOT NULL,
     code        bit varying NOT NULL,
+    written_by  xid8        NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (chunk_id, model),
     CONSTRAINT chunk_codes_chunk_id_fkey FOREIGN KEY (model, chunk_id) REFERENCES chunk_embeddings (model, chunk_id) ON DELETE CASCADE
 );
 CREATE INDEX chunk_codes_company_id_model_idx ON chunk_codes (company_id, model) INCLUDE (chunk_id, document_id, code);
+CREATE INDEX chunk_codes_company_id_written_by_idx ON chunk_codes (company_id, model, written_by);
 CREATE INDEX chunk_codes_document_id_idx ON chunk_codes (document_id);
 
 -- +goose Down

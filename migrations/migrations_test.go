@@ -54,7 +54,7 @@ var rowsAfter = map[string]string{
 			SELECT '00000000-0000-7000-8000-000000000091', company_id, id, 0, 'Scope', 'a bridge', 0, 8, 2, 'english', to_tsvector('english', 'a bridge')
 			FROM documents WHERE name = 'a.pdf';
 		INSERT INTO chunk_embeddings (company_id, chunk_id, model, dimensions, vector)
-			SELECT company_id, id, 'dossier-384-v1', 1, '\x00000080' FROM document_chunks;
+			SELECT company_id, id, 'dossier-384-v1', 1, '\x0080' FROM document_chunks;
 		INSERT INTO chunk_codes (company_id, chunk_id, document_id, model, code)
 			SELECT company_id, id, document_id, 'dossier-384-v1', '1' FROM document_chunks;`,
 	"20261125000003_list_indexes.sql": "",

@@ -51,13 +51,13 @@ type ChunkEmbedding struct {
 	ChunkID    ChunkID `bun:",pk"`
 	Model      string  `bun:",pk"`
 	Dimensions int32
-	Vector     []byte // 4 bytes a float, the lowest first
+	Vector     []byte // its numbers in 32767ths, 2 bytes each, the lowest first
 }
 
 // ReadScope is the scope that an API key needs to read one.
 func (*ChunkEmbedding) ReadScope() Scope { return ScopeDocumentsRead }
 
-// ChunkCode is the signs of a chunk's vector.
+// ChunkCode is three bits for each number of a chunk's vector.
 type ChunkCode struct {
 	bun.BaseModel `bun:"table:chunk_codes,alias:code"`
 
@@ -66,10 +66,14 @@ type ChunkCode struct {
 	DocumentID DocumentID
 	Model      string `bun:",pk"`
 	Code       BitString
+	WrittenBy  XID // the transaction
 }
 
 // TSVector is a tsvector of PostgreSQL, as its text.
 type TSVector string
+
+// XID is the id of a transaction, an xid8 of PostgreSQL.
+type XID string
 
 // BitString is a bit varying of PostgreSQL: a text of 0 and 1.
 type BitString string
@@ -82,24 +86,6 @@ const VectorDimensionsMax = 4000
 
 // Vector is what a model makes of a text: 32-bit floats.
 type Vector []float32
-
-// Bytes are the floats as they are kept: 4 bytes each, the lowest first.
-func (v Vector) Bytes() []byte {
-	raw := make([]byte, 0, 4*len(v))
-	for _, x := range v {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
-	}
-	return raw
-}
-
-// VectorOf reads the bytes of a vector.
-func VectorOf(raw []byte) Vector {
-	v := make(Vector, len(raw)/4)
-	for i := range v {
-		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-	}
-	return v
-}
 
 // Dot is the scalar product of two vectors of one model: their cosine, as they have the length 1.
 func (v Vector) Dot(w Vector) (sum float32) {
@@ -144,7 +130,10 @@ func (v *Vector) UnmarshalGQL(value any) error {
 		if err != nil || len(raw)%4 != 0 || len(raw) > 4*VectorDimensionsMax {
 			return errNotVector
 		}
-		*v = VectorOf(raw)
+		*v = make(Vector, len(raw)/4)
+		for i := range *v {
+			(*v)[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
 		return nil
 	case []any:
 		if len(value) > VectorDimensionsMax {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"dossier/model"
 )
@@ -19,8 +20,12 @@ const (
 // fusionConstant is k of reciprocal rank fusion (Cormack, Clarke, Büttcher 2009, section 3).
 const fusionConstant = 60
 
-// wordMatchesMax is how many chunks that have all of the words are ranked beside the candidates: each costs some 20 µs.
-const wordMatchesMax = 400
+// How many of the chunks that were found by vectors are looked at for words, and how many that have all of the words beside these. Each
+// costs some 20 µs, and more of them find nothing better.
+const (
+	wordCandidatesMax = 100
+	wordMatchesMax    = 200
+)
 
 // byBoth finds chunks by vectors and by words: what both rankings have far up comes first.
 func (r Reader) byBoth(ctx context.Context, s model.Search, query QueryVector) ([]found, error) {
@@ -28,7 +33,7 @@ func (r Reader) byBoth(ctx context.Context, s model.Search, query QueryVector) (
 	if err != nil {
 		return nil, err
 	}
-	byWords, err := r.byWords(ctx, s, byVector)
+	byWords, err := r.byWords(ctx, s, byVector[:min(len(byVector), wordCandidatesMax)])
 	if err != nil {
 		return nil, err
 	}
@@ -74,15 +79,14 @@ func (r Reader) byWords(ctx context.Context, s model.Search, candidates []found)
 	for i, c := range candidates {
 		ids[i] = model.ChunkID(c.id)
 	}
-	more := r.db.NewSelect().TableExpr("(?) AS match", matches.Where("?TableAlias.id <> ALL (?::uuid[])", uuidArray(ids))).
-		Join("CROSS JOIN asked").ColumnExpr("match.id, match.tsv").OrderExpr("ts_rank(match.tsv, asked.strict, 1) DESC, match.id").
-		Limit(model.SearchHitsMax)
-	some := r.db.NewSelect().TableExpr("document_chunks AS chunk").Join("CROSS JOIN asked").ColumnExpr("chunk.id, chunk.tsv").
-		Where("chunk.id = ANY (?::uuid[])", uuidArray(ids)).Where("chunk.tsv @@ asked.relaxed")
-	all := r.db.NewSelect().TableExpr("(?) AS more", more).UnionAll(some)
+	more := matches.Where("?TableAlias.id <> ALL (?::uuid[])", uuidArray(ids))
+	some := r.db.NewSelect().TableExpr("document_chunks AS chunk").ColumnExpr("chunk.id, chunk.tsv").Where("chunk.id = ANY (?::uuid[])", uuidArray(ids))
 	var rows []wordsRow
-	err = r.db.NewSelect().With("asked", r.db.NewRaw(asked, r.language, s.Query)).With("words", r.db.NewRaw(words)).
-		TableExpr("(?) AS candidate", all).Join("CROSS JOIN words").
+	// PostgreSQL would look up all chunks that have one of the words, to find those among the candidates, and the words anew for each chunk.
+	err = r.db.NewSelect().With("asked", r.db.NewRaw(asked, r.language, s.Query)).
+		WithQuery(bun.NewWithQuery("words", r.db.NewRaw(words)).Materialized()).
+		WithQuery(bun.NewWithQuery("candidate", more.UnionAll(some)).Materialized()).
+		TableExpr("candidate").Join("JOIN words ON candidate.tsv @@ words.relaxed").
 		ColumnExpr("candidate.id, length(candidate.tsv) AS length").
 		ColumnExpr(`(SELECT string_agg(CASE WHEN candidate.tsv @@ word THEN '1' ELSE '0' END, '' ORDER BY place)
 			FROM unnest(words.words) WITH ORDINALITY AS each (word, place)) AS has`).

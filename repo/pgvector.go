@@ -143,7 +143,7 @@ func (s *Store) fillPGVector(ctx context.Context, db bun.IDB, name string) error
 		values := make([]string, len(missing))
 		for i, m := range missing {
 			values[i] = string(s.db.QueryGen().AppendQuery(nil, "(?::uuid, ?::uuid, ?::uuid, ?, ?::halfvec)",
-				m.CompanyID, m.ChunkID, m.DocumentID, name, numbers(model.VectorOf(m.Vector))))
+				m.CompanyID, m.ChunkID, m.DocumentID, name, numbers(vectorOf(m.Vector))))
 			after = model.ChunkID(m.ChunkID)
 		}
 		// Some may be gone meanwhile, with their documents.

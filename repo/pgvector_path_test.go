@@ -19,7 +19,7 @@ import (
 // seconds to start: the parts of the test share one and follow one another.
 func TestPGVector(t *testing.T) {
 	t.Parallel()
-	w := newVectorWorld(t)
+	w := newVectorWorld(t, newPGlite(t))
 	w.own, w.others = w.Documents(t, w.manager, nil, ownDocuments), w.Documents(t, w.stranger, nil, 2)
 	for _, part := range []struct {
 		name string

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"dossier/internal/pgtest"
 	"dossier/model"
 	"dossier/repo"
 )
@@ -21,7 +22,7 @@ const (
 	clusters                 = 40
 )
 
-// vectorWorld is two companies' chunks in PGlite, with vectors of two models, and what the vectors are.
+// vectorWorld is two companies' chunks, with vectors of two models, and what the vectors are.
 type vectorWorld struct {
 	world
 	own, others []*model.Document
@@ -31,8 +32,7 @@ type vectorWorld struct {
 	of          map[model.ChunkID]*model.Document
 }
 
-func newVectorWorld(t *testing.T) *vectorWorld {
-	db := newPGlite(t)
+func newVectorWorld(t *testing.T, db *pgtest.DB) *vectorWorld {
 	w := &vectorWorld{world: world{DB: db, company: db.Company(t, "Own"), other: db.Company(t, "Other")}}
 	w.manager = db.User(t, w.company, model.RoleManager, "Mia Manager")
 	w.stranger = db.User(t, w.other, model.RoleManager, "Sam Stranger")

@@ -74,6 +74,8 @@ func columnOf(goType reflect.Type) (kind string, nullable bool) {
 		return "tsvector", false
 	case name == "model.BitString":
 		return "varbit", false
+	case name == "model.XID":
+		return "xid8", false
 	case name == "[]string":
 		return "_text", false
 	case name == "[]uint8":

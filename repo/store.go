@@ -28,6 +28,7 @@ type Store struct {
 	vectors  atomic.Pointer[VectorSearch]
 	cache    atomic.Pointer[cache] // nil unless Watch is told of changes
 	identity atomic.Pointer[uuid.UUID]
+	codes    *codes
 }
 
 // Options of a store.
@@ -38,6 +39,9 @@ type Options struct {
 	Hooks   []bun.QueryHook // see every statement
 	// Language is the text search configuration of PostgreSQL that texts are found by; empty for english.
 	Language string
+	// CodesMax is how many bytes of the codes of vectors are kept in memory, for searches; 0 for none. The codes of 1,000 vectors of 384
+	// numbers take 160 kB.
+	CodesMax int64
 }
 
 // New makes a store over a pool.
@@ -46,7 +50,7 @@ func New(pool *sql.DB, options Options) *Store {
 	for _, hook := range options.Hooks {
 		db = db.WithQueryHook(hook)
 	}
-	return &Store{db: db, prepares: options.Prepare, language: cmp.Or(options.Language, "english")}
+	return &Store{db: db, prepares: options.Prepare, language: cmp.Or(options.Language, "english"), codes: newCodes(db, options.CodesMax)}
 }
 
 // Ping checks that the database answers.
@@ -64,12 +68,14 @@ type Reader struct {
 	viewer    model.Viewer
 	selection model.Selection // nil for all columns
 	cache     *cache          // nil in a transaction, which sees its own changes
+	codes     *codes          // nil in a transaction
 	writes    bool            // in a transaction
 }
 
 // Reader gives the reader of this viewer.
 func (s *Store) Reader(viewer model.Viewer) Reader {
-	return Reader{db: s.db, prepares: s.prepares, language: s.language, vectors: s.vectors.Load(), viewer: viewer, cache: s.cache.Load()}
+	return Reader{db: s.db, prepares: s.prepares, language: s.language, vectors: s.vectors.Load(), viewer: viewer, cache: s.cache.Load(),
+		codes: s.codes}
 }
 
 // system is the platform itself: it sees everything, and is no user.
@@ -144,7 +150,7 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 		var stale []model.GlobalID
 		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 			t := &Tx{s.Reader(viewer), &stale}
-			t.db, t.cache, t.writes = tx, nil, true // a transaction sees its own changes
+			t.db, t.cache, t.codes, t.writes = tx, nil, nil, true // a transaction sees its own changes
 			if err := t.confirmViewer(ctx); err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ func TestDefaults(t *testing.T) {
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 5 * time.Minute, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 		JWTClockSkew: 30 * time.Second, JWTUser: "sub", JWTProvider: "jwt",
-		EmbeddingsModel: OfflineModel, EmbeddingsDimensions: 384, EmbeddingsSearchModel: OfflineModel, EmbeddingsSearchDimensions: 384, SearchLanguage: "english",
+		EmbeddingsModel: OfflineModel, EmbeddingsDimensions: 384, EmbeddingsSearchModel: OfflineModel, EmbeddingsSearchDimensions: 384, SearchLanguage: "english", SearchMemory: 64 << 20,
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %v\nwant %v", c.Lines(), want.Lines())
@@ -75,7 +75,7 @@ func TestValues(t *testing.T) {
 		"LOG_QUERIES": "true", "DB_DEBUG": "true", "SLOW_QUERY": "0s", "GOGC": "200", "GOMEMLIMIT": "1GiB",
 		"ADMIN_ADDR": "off", "LOG_REQUESTS": "false", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example:4318", "OTEL_SDK_DISABLED": "true",
 		"JWT_JWKS_URL": "https://id.example/keys", "JWT_ISSUER": "https://id.example/", "JWT_AUDIENCE": "dossier", "JWT_CLOCK_SKEW": "0s", "JWT_USER": "email", "JWT_PROVIDER": "okta",
-		"EMBEDDINGS_URL": "http://localhost:11434/v1", "EMBEDDINGS_KEY": "k", "EMBEDDINGS_MODEL": "m", "EMBEDDINGS_DIMENSIONS": "1024", "EMBEDDINGS_SEARCH_MODEL": "n", "EMBEDDINGS_SEARCH_DIMENSIONS": "256", "SEARCH_LANGUAGE": "simple",
+		"EMBEDDINGS_URL": "http://localhost:11434/v1", "EMBEDDINGS_KEY": "k", "EMBEDDINGS_MODEL": "m", "EMBEDDINGS_DIMENSIONS": "1024", "EMBEDDINGS_SEARCH_MODEL": "n", "EMBEDDINGS_SEARCH_DIMENSIONS": "256", "SEARCH_LANGUAGE": "simple", "SEARCH_MEMORY": "8MiB",
 	})
 	want := Config{
 		Environment: "development", PostgresURL: "postgres://db.example/dossier", PostgresDirectURL: "postgres://direct.example/dossier", PostgresBin: "/opt/pg/bin", DataDir: "/data", BlobURL: "s3://documents?region=eu-central-1",
@@ -86,7 +86,7 @@ func TestValues(t *testing.T) {
 		GCPercent: "200", MemoryLimit: "1GiB",
 		AdminAddr: "off", OTLPEndpoint: "http://otel.example:4318", OTelDisabled: true,
 		JWTKeysURL: "https://id.example/keys", JWTIssuer: "https://id.example/", JWTAudience: "dossier", JWTUser: "email", JWTProvider: "okta",
-		EmbeddingsURL: "http://localhost:11434/v1", EmbeddingsKey: "k", EmbeddingsModel: "m", EmbeddingsDimensions: 1024, EmbeddingsSearchModel: "n", EmbeddingsSearchDimensions: 256, SearchLanguage: "simple",
+		EmbeddingsURL: "http://localhost:11434/v1", EmbeddingsKey: "k", EmbeddingsModel: "m", EmbeddingsDimensions: 1024, EmbeddingsSearchModel: "n", EmbeddingsSearchDimensions: 256, SearchLanguage: "simple", SearchMemory: 8 << 20,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got.Lines(), want.Lines())

@@ -1,0 +1,251 @@
+package repo_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"dossier/internal/pgtest"
+	"dossier/model"
+	"dossier/repo"
+)
+
+// codesWorld has a store that keeps codes in memory, and one that does not.
+type codesWorld struct {
+	*vectorWorld
+	kept, plain *repo.Store
+	sql         *pgtest.Recorder // of kept
+}
+
+func newCodesWorld(t *testing.T, most int64) *codesWorld {
+	t.Helper()
+	db := pgtest.New(t)
+	w := &codesWorld{vectorWorld: newVectorWorld(t, db), plain: db.Store, sql: &pgtest.Recorder{}}
+	w.kept = repo.New(db.Pool, repo.Options{CodesMax: most, Hooks: []bun.QueryHook{w.sql}})
+	w.own = w.Documents(t, w.manager, nil, 4)
+	w.others = w.Documents(t, w.stranger, nil, 1)
+	for _, document := range slices.Concat(w.own, w.others) {
+		w.fill(t, w.plain, document, chunksEach)
+	}
+	return w
+}
+
+// ids are the chunks that a search by vectors finds.
+func (w *codesWorld) ids(t *testing.T, store *repo.Store, as *model.User, query model.Vector, f *model.SearchFilter) []model.ChunkID {
+	t.Helper()
+	var ids []model.ChunkID
+	for _, hit := range w.search(t, store, as, model.SearchVector, modelA, query, f, "text") {
+		ids = append(ids, hit.Chunk.ID)
+	}
+	return ids
+}
+
+// comparesInMemory reports whether a search has the database compare no codes.
+func (w *codesWorld) comparesInMemory(t *testing.T, as *model.User, f *model.SearchFilter) bool {
+	t.Helper()
+	w.sql.Reset()
+	w.ids(t, w.kept, as, w.near(modelA, 1), f)
+	return !strings.Contains(strings.Join(w.sql.Statements(false), "\n"), "bit_count")
+}
+
+func (w *codesWorld) awaitMemory(t *testing.T, as *model.User, f *model.SearchFilter) {
+	t.Helper()
+	for until := time.Now().Add(30 * time.Second); !w.comparesInMemory(t, as, f); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the codes are not read")
+		}
+	}
+}
+
+// sameFirst reports whether 9 of the first 10 are the same: of codes that differ from the query's in as many bits it is nobody's choice which are
+// among the candidates.
+func sameFirst(a, b []model.ChunkID) bool {
+	same := 0
+	for _, id := range a[:min(10, len(a))] {
+		if slices.Contains(b[:min(10, len(b))], id) {
+			same++
+		}
+	}
+	return same >= min(10, len(b))-1
+}
+
+// What is found is the same, whoever compares the codes.
+func TestCodesInMemory(t *testing.T) {
+	t.Parallel()
+	w := newCodesWorld(t, 1<<20)
+	if w.comparesInMemory(t, w.manager, nil) {
+		t.Fatal("codes are compared that nobody has read")
+	}
+	ofOwn, ofOther := &model.SearchFilter{CompanyID: w.manager.CompanyID}, &model.SearchFilter{CompanyID: w.stranger.CompanyID}
+	w.awaitMemory(t, w.manager, nil)
+	w.awaitMemory(t, w.stranger, nil)
+	if n := len(w.sql.Statements(false)); n != 3 {
+		t.Errorf("%d statements:\n%s", n, strings.Join(w.sql.Statements(false), "\n"))
+	}
+	for name, c := range map[string]struct {
+		as       *model.User
+		f        *model.SearchFilter
+		inMemory bool
+	}{
+		"all of one's own":        {w.manager, nil, true},
+		"one's own, named":        {w.manager, ofOwn, true},
+		"another company":         {w.manager, ofOther, false},
+		"the other company's own": {w.stranger, nil, true},
+		"staff, of a company":     {w.admin, ofOwn, true},
+		"staff, of all":           {w.admin, nil, false},
+		"some documents":          {w.manager, &model.SearchFilter{DocumentIDs: []model.DocumentID{w.own[1].ID}}, false},
+		"some of a company":       {w.manager, &model.SearchFilter{CompanyID: w.manager.CompanyID, OwnerID: &w.manager.ID}, false},
+	} {
+		if got := w.comparesInMemory(t, c.as, c.f); got != c.inMemory {
+			t.Errorf("%s: compared in memory: %t", name, got)
+		}
+		for i := range 5 {
+			query := w.near(modelA, i)
+			want, got := w.ids(t, w.plain, c.as, query, c.f), w.ids(t, w.kept, c.as, query, c.f)
+			if len(want) < 100 && name != "another company" || !sameFirst(got, want) || len(got) != len(want) {
+				t.Errorf("%s: %d are found, %d otherwise:\n%v\n%v", name, len(got), len(want), got, want)
+			}
+		}
+	}
+}
+
+// A search finds what was committed before it began, by whomever, and whichever transaction began first.
+func TestCodesInMemoryAreFollowed(t *testing.T) {
+	t.Parallel()
+	w := newCodesWorld(t, 1<<20)
+	w.awaitMemory(t, w.manager, nil)
+	query := w.near(modelB, 0)[:0]
+	query = append(query, make(model.Vector, dimensionsA)...)
+	query[0] = 1 // like nothing that there is
+	first := func() model.ChunkID { return w.ids(t, w.kept, w.manager, query, nil)[0] }
+	put := func(tx *repo.Tx, chunk model.ChunkID, x float32) error {
+		vector := slices.Clone(query)
+		vector[1] = x
+		unit, _ := vector.Unit()
+		return tx.PutVectors(t.Context(), modelA, []repo.ChunkVector{{ChunkID: chunk, Vector: unit}})
+	}
+	chunks := w.Chunks(t, w.own[0], "one", "two")
+
+	began, commit, committed := make(chan error, 1), make(chan struct{}), make(chan error, 1)
+	go func() {
+		committed <- w.plain.SystemTx(context.Background(), func(_ context.Context, tx *repo.Tx) error {
+			err := put(tx, chunks[0].ID, 0)
+			began <- err
+			<-commit
+			return err
+		})
+	}()
+	if err := <-began; err != nil {
+		t.Fatal(err)
+	}
+	if got := first(); got == chunks[0].ID {
+		t.Error("what is not committed is found")
+	}
+	if err := w.plain.SystemTx(t.Context(), func(_ context.Context, tx *repo.Tx) error { return put(tx, chunks[1].ID, 0.5) }); err != nil {
+		t.Fatal(err)
+	}
+	if got := first(); got != chunks[1].ID {
+		t.Error("what a later transaction committed earlier is not found")
+	}
+	close(commit)
+	if err := <-committed; err != nil {
+		t.Fatal(err)
+	}
+	if got := first(); got != chunks[0].ID {
+		t.Error("what an earlier transaction committed later is not found")
+	}
+	if !w.comparesInMemory(t, w.manager, nil) {
+		t.Error("the codes are not in memory")
+	}
+	// Another vector of the same chunk.
+	if err := w.plain.SystemTx(t.Context(), func(_ context.Context, tx *repo.Tx) error { return put(tx, chunks[0].ID, 5) }); err != nil {
+		t.Fatal(err)
+	}
+	got := w.ids(t, w.kept, w.manager, query, nil)
+	slices.SortFunc(got, func(a, b model.ChunkID) int { return slices.Compare(a[:], b[:]) })
+	if first() != chunks[1].ID || len(slices.Compact(got)) != 100 {
+		t.Errorf("a vector that was replaced: %v", got)
+	}
+}
+
+// However much of what is nearest was deleted, as many are found as there are.
+func TestCodesInMemoryOfDeletedChunks(t *testing.T) {
+	t.Parallel()
+	w := newCodesWorld(t, 1<<20)
+	w.awaitMemory(t, w.manager, nil)
+	for _, document := range w.own[:3] {
+		if _, err := w.Pool.ExecContext(t.Context(), "DELETE FROM documents WHERE id = $1", document.ID.Global().UUID.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	query := w.near(modelA, 3)
+	want, got := w.ids(t, w.plain, w.manager, query, nil), w.ids(t, w.kept, w.manager, query, nil)
+	if len(want) != 100 || !sameFirst(got, want) || len(got) != len(want) {
+		t.Errorf("%d are found, %d otherwise", len(got), len(want))
+	}
+	if !w.comparesInMemory(t, w.manager, nil) {
+		t.Error("the codes are not in memory")
+	}
+}
+
+// What does not fit is compared by the database.
+func TestTooManyCodesForMemory(t *testing.T) {
+	t.Parallel()
+	w := newCodesWorld(t, 4*chunksEach*(16+3*8)-1)
+	w.awaitMemory(t, w.stranger, nil)
+	for range 5 {
+		time.Sleep(20 * time.Millisecond)
+		if w.comparesInMemory(t, w.manager, nil) {
+			t.Fatal("more codes are in memory than may be")
+		}
+	}
+	if got := w.ids(t, w.kept, w.manager, w.near(modelA, 1), nil); len(got) != 100 {
+		t.Errorf("%d are found", len(got))
+	}
+	if w.sql.Reset(); w.comparesInMemory(t, w.manager, nil) || !strings.Contains(strings.Join(w.sql.Statements(false), "\n"), "bit_count") {
+		t.Error("the database compares nothing")
+	}
+}
+
+// What a large transaction has added is read anew, and found.
+func TestManyCodesAreReadAnew(t *testing.T) {
+	t.Parallel()
+	w := newCodesWorld(t, 1<<22)
+	w.awaitMemory(t, w.stranger, nil)
+	like := w.ids(t, w.plain, w.stranger, w.near(modelA, 1), nil)[0]
+	db := bun.NewDB(w.Pool, pgdialect.New())
+	err := db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+		for _, statement := range []string{
+			`CREATE TEMP TABLE made ON COMMIT DROP AS SELECT gen_random_uuid() AS made, code.*
+				FROM generate_series(1, 10001), (SELECT * FROM chunk_codes WHERE chunk_id = ? AND model = ?) AS code`,
+			`INSERT INTO document_chunks (id, company_id, document_id, position, heading, text, start_offset, end_offset, tokens, language, tsv)
+				SELECT made, company_id, document_id, 1000 + row_number() OVER (), '', 'text', 0, 4, 1, 'english', '' FROM made`,
+			`INSERT INTO chunk_embeddings (company_id, chunk_id, model, dimensions, vector)
+				SELECT made.company_id, made, model, dimensions, vector FROM made JOIN chunk_embeddings USING (chunk_id, model)`,
+			`INSERT INTO chunk_codes (company_id, chunk_id, document_id, model, code) SELECT company_id, made, document_id, model, code FROM made`,
+		} {
+			if _, err := tx.ExecContext(ctx, statement, like, modelA); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.comparesInMemory(t, w.stranger, nil) {
+		t.Error("they are added one by one")
+	}
+	w.awaitMemory(t, w.stranger, nil)
+	for _, id := range w.ids(t, w.kept, w.stranger, w.vectors[modelA][like], nil) {
+		if _, old := w.vectors[modelA][id]; !old {
+			return
+		}
+	}
+	t.Error("nothing of what was added is found")
+}
