@@ -32,7 +32,7 @@ type searchCommand struct {
 	Connections int           `env:"CONNECTIONS" default:"8" help:"How many searches are in flight at a time."`
 	Rounds      int           `env:"ROUNDS" default:"3" help:"How often each cell is measured."`
 	Duration    time.Duration `env:"DURATION" default:"3s" help:"How long a cell is measured."`
-	Warmup      time.Duration `env:"WARMUP" default:"1s" help:"How long a cell runs before."`
+	Warmup      time.Duration `env:"WARMUP" default:"20s" help:"How long a cell runs before: each of PostgreSQL's processes has to have seen the pages that it reads."`
 }
 
 // Run measures searches and writes search.md.
@@ -188,8 +188,14 @@ func (c searchCommand) measureSpeed(ctx context.Context, s *stage, record func(a
 			return err
 		}
 		defer w.server.child.stop()
-		if err := w.measureRecall(ctx, record); err != nil {
-			return err
+		smallest := w.companies[len(w.companies)-1:]
+		for _, of := range []recallOf{
+			{"all companies", w.companies, false, bothVectors}, {"the company of 1 %", smallest, false, bothVectors},
+			{"a project of the company of 50 %", w.companies[:1], true, bothVectors},
+		} {
+			if err := w.measureRecall(ctx, of, record); err != nil {
+				return err
+			}
 		}
 		if err := c.measureCells(ctx, w, "mixed", c.Chunks, w.companies, record); err != nil {
 			return err
@@ -222,6 +228,11 @@ func (c searchCommand) measureAlone(ctx context.Context, w *searchers, conn *pgx
 		}
 		if err := c.measureCells(ctx, w, "alone", has, []*passages.Company{alone}, record); err != nil {
 			return err
+		}
+		if has == c.Chunks {
+			if err := w.measureRecall(ctx, recallOf{"a company that has all", []*passages.Company{alone}, false, []string{"texts"}}, record); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

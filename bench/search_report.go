@@ -35,7 +35,8 @@ func (r *results) searchReport() string {
 		"100 vectors each.\n\n%s", nearest, recallMin, r.recallTable()))
 	section("How long it takes", fmt.Sprintf("Searches through GraphQL, 10 hits with snippets and their documents, %v in flight. In `mixed` all chunks are "+
 		"those of several companies, of which the largest has half and asks half of the questions; it is to take %d ms in the median, and %d ms for 99 of "+
-		"100. In `alone` one company has them all, beside the others.\n\n%s", r.run.Connections, searchP50Max, searchP99Max, r.searchTable()))
+		"100. In `alone` one company has them all, beside the others. The server may keep %s of codes (`SEARCH_MEMORY`).\n\n%s",
+		r.run.Connections, searchP50Max, searchP99Max, searchMemory, r.searchTable()))
 	return text.String()
 }
 
@@ -79,7 +80,7 @@ func (r *results) recallTable() string {
 }
 
 func (r *results) searchTable() string {
-	t := newTable("search", "chunks", "a second", "p50 ms", "p99 ms", "server's CPU ms", "PostgreSQL's CPU ms")
+	t := newTable("search", "chunks", "a second", "p50 ms", "p99 ms", "server's CPU ms", "PostgreSQL's CPU ms", "server's peak MB")
 	xs, names := r.points(seriesSearch)
 	slices.SortStableFunc(names, func(a, b string) int { return strings.Compare(afterSpace(b), afterSpace(a)) })
 	for _, name := range names {
@@ -91,7 +92,7 @@ func (r *results) searchTable() string {
 			s := summarize(cells)
 			alone := afterSpace(name) != "mixed"
 			t.add(name, number(x, 0), significant(s.perSecond), met(s.p50, alone || s.p50 < searchP50Max, 1), met(s.p99, alone || s.p99 < searchP99Max, 1),
-				number(s.serverCPU, 1), number(s.databaseCPU, 1))
+				number(s.serverCPU, 1), number(s.databaseCPU, 1), number(s.peakMB, 0))
 		}
 	}
 	return t.String()

@@ -21,6 +21,8 @@ const (
 	nearest = 10
 	// recallQueries is how many queries recall is the mean of, for each company.
 	recallQueries = 100
+	// searchMemory keeps the codes of 1,000,000 vectors.
+	searchMemory = "256MiB"
 	// seriesSearch is the cells' of searches.
 	seriesSearch = "search"
 )
@@ -86,7 +88,7 @@ func (w *searchers) serve(ctx context.Context, url string) error {
 		return err
 	}
 	w.server = &peer{name: dossierName, dialect: workload.Dossier(), target: load.Target{Address: "127.0.0.1:" + port, Path: "/graphql"}}
-	w.server.child, err = startChild(dossierName, filepath.Join(w.place.dir(), "log", "search.log"), env, w.builder.command(dossierName)...)
+	w.server.child, err = startChild(dossierName, filepath.Join(w.place.dir(), "log", "search.log"), append(env, "SEARCH_MEMORY="+searchMemory), w.builder.command(dossierName)...)
 	if err != nil {
 		return err
 	}
@@ -103,41 +105,44 @@ func (w *searchers) signInAs(company *passages.Company) (err error) {
 	return err
 }
 
+// recallOf is searches whose recall is measured.
+type recallOf struct {
+	name      string
+	companies []*passages.Company
+	inProject bool
+	vectors   []string
+}
+
+var bothVectors = []string{"texts", "clusters"}
+
 // measureRecall compares what searches find with what is there. Those of texts go through GraphQL; for vectors of clusters there are no
 // texts, and they go to the repository.
-func (w *searchers) measureRecall(ctx context.Context, record func(any) error) error {
+func (w *searchers) measureRecall(ctx context.Context, of recallOf, record func(any) error) error {
 	questions, err := searchtest.Questions(filepath.Dir(w.builder.source))
 	if err != nil {
 		return err
 	}
-	everyone, smallest := w.companies, w.companies[len(w.companies)-1:]
-	for _, of := range []struct {
-		name      string
-		companies []*passages.Company
-		inProject bool
-	}{{"all companies", everyone, false}, {"the company of 1 %", smallest, false}, {"a project of the company of 50 %", everyone[:1], true}} {
-		for _, vectors := range []string{"texts", "clusters"} {
-			found := recall{Kind: kindRecall, Vectors: vectors, Of: of.name}
-			for _, company := range of.companies {
-				chunks := company.Chunks
-				if of.inProject {
-					chunks = company.InProject()
-				}
-				found.Chunks = max(found.Chunks, len(chunks))
-				for i := range min(recallQueries, len(questions)) {
-					one, err := w.recallOf(ctx, company, chunks, questions[i].Question, vectors, i, of.inProject)
-					if err != nil {
-						return err
-					}
-					found.Recall += one
-					found.Queries++
-				}
+	for _, vectors := range of.vectors {
+		found := recall{Kind: kindRecall, Vectors: vectors, Of: of.name}
+		for _, company := range of.companies {
+			chunks := company.Chunks
+			if of.inProject {
+				chunks = company.InProject()
 			}
-			found.Recall /= float64(found.Queries)
-			say("recall of %s, %s: %.4f", vectors, of.name, found.Recall)
-			if err := record(found); err != nil {
-				return err
+			found.Chunks = max(found.Chunks, len(chunks))
+			for i := range min(recallQueries, len(questions)) {
+				one, err := w.recallOf(ctx, company, chunks, questions[i].Question, vectors, i, of.inProject)
+				if err != nil {
+					return err
+				}
+				found.Recall += one
+				found.Queries++
 			}
+		}
+		found.Recall /= float64(found.Queries)
+		say("recall of %s, %s: %.4f", vectors, of.name, found.Recall)
+		if err := record(found); err != nil {
+			return err
 		}
 	}
 	return nil

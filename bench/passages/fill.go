@@ -2,8 +2,10 @@ package passages
 
 import (
 	"context"
+	"crypto/md5"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -190,6 +192,12 @@ func (c *Company) Copy(ctx context.Context, store *repo.Store, conn *pgx.Conn, o
 		own[i] = document.ID.Global().UUID.String()
 	}
 	_, err = conn.Exec(ctx, copyChunks, pgx.QueryExecModeSimpleProtocol, own, ids, c.Model.ID.Global().UUID.String(), turn, embedding.OfflineModel)
+	for _, company := range of {
+		for _, chunk := range company.Chunks {
+			id := md5.Sum([]byte(chunk.ID.Global().UUID.String() + strconv.Itoa(turn)))
+			c.Chunks = append(c.Chunks, Chunk{ID: model.ChunkID(id), Text: chunk.Text})
+		}
+	}
 	return err
 }
 
