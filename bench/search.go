@@ -226,6 +226,11 @@ func (c searchCommand) measureAlone(ctx context.Context, w *searchers, conn *pgx
 		if err := settle(ctx, conn); err != nil {
 			return err
 		}
+		// The first search has the codes read; those that come meanwhile wait, and may do so for too long.
+		answers := func() error { _, err := w.ask(alone, "Who cleans the wards?", false); return err }
+		if err := w.server.child.await(ctx, readyMax, answers); err != nil {
+			return err
+		}
 		if err := c.measureCells(ctx, w, "alone", has, []*passages.Company{alone}, record); err != nil {
 			return err
 		}

@@ -17,7 +17,8 @@ import (
 
 // Bounds of the codes that are kept in memory.
 const (
-	// codesExpiry is how long codes are kept before they are read anew. It bounds what memory deleted ones take.
+	// codesExpiry is how long codes are kept before they are read anew. It bounds what memory deleted ones take, and how long one is missed that
+	// a transaction wrote whose id had been another's before a standby took over.
 	codesExpiry = time.Hour
 	// codesReadMax is how long it may take to read a company's.
 	codesReadMax = time.Minute
@@ -81,7 +82,7 @@ func (c *codes) nearest(ctx context.Context, of codesOf, vector model.Vector, n 
 			}
 			c.kept.Invalidate(of)
 		}
-		done, begun := c.read(ctx, of)
+		done, begun := c.read(of)
 		if begun {
 			return nil, false, nil
 		}
@@ -101,7 +102,7 @@ func (c *codes) gone(of codesOf, chunks []model.ChunkID) {
 }
 
 // read reads codes in the background, once at a time, and reports whether that begins now.
-func (c *codes) read(ctx context.Context, of codesOf) (done <-chan struct{}, begun bool) {
+func (c *codes) read(of codesOf) (done <-chan struct{}, begun bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if done, ok := c.reading[of]; ok {
@@ -110,7 +111,7 @@ func (c *codes) read(ctx context.Context, of codesOf) (done <-chan struct{}, beg
 	ended := make(chan struct{})
 	c.reading[of] = ended
 	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), codesReadMax)
+		ctx, cancel := context.WithTimeout(context.Background(), codesReadMax)
 		defer cancel()
 		defer close(ended)
 		read, err := c.readAll(ctx, of)
