@@ -117,16 +117,15 @@ func TestPeriodicRunsOnce(t *testing.T) {
 	config := jobs.Config{URL: db.URL, Work: []jobs.Work{
 		jobs.For(func(context.Context, note) error { runs.Add(1); return nil }, jobs.Options{Every: 24 * time.Hour}),
 	}}
+	leader := func() string { return ask(t, db, "SELECT coalesce(max(leader_id), '') FROM river_leader") }
 	_, stop := run(t, config)
+	within(t, 3*soon, "a leader", func() bool { return leader() != "" })
+	before := leader() // the one that is stopped
 	run(t, config)
 	within(t, 3*soon, "the first run", func() bool { return runs.Load() == 1 })
-	before := ask(t, db, "SELECT leader_id FROM river_leader")
 	stop()
 	run(t, config)
-	within(t, 6*soon, "another leader", func() bool {
-		leader := ask(t, db, "SELECT coalesce(max(leader_id), '') FROM river_leader")
-		return leader != "" && leader != before
-	})
+	within(t, 6*soon, "another leader", func() bool { now := leader(); return now != "" && now != before })
 	time.Sleep(2 * time.Second) // by then the leader has looked what is due
 	if got := runs.Load(); got != 1 {
 		t.Errorf("it ran %d times", got)
