@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"math/bits"
 	"sync"
 	"time"
@@ -133,7 +132,8 @@ func (c *codes) readAll(ctx context.Context, of codesOf) (*companyCodes, error) 
 	most := int(c.most) / (read.words*8 + codesOverhead)
 	args := []any{of.company, of.model, codeBits * of.dimensions}
 	var many int
-	err := c.db.NewRaw("SELECT count(*) FROM (SELECT FROM chunk_codes WHERE "+ofCompany+" LIMIT ?) AS counted", append(args, most+1)...).Scan(ctx, &many)
+	err := c.db.NewRaw("SELECT pg_current_snapshot()::text, count(*) FROM (SELECT FROM chunk_codes WHERE "+ofCompany+" LIMIT ?) AS counted",
+		append(args, most+1)...).Scan(ctx, &read.snapshot, &many)
 	if err != nil || many > most {
 		read.tooMany = true
 		return read, err
@@ -152,13 +152,7 @@ func (c *codes) readAll(ctx context.Context, of codesOf) (*companyCodes, error) 
 		}
 		read.add(some)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	if read.snapshot == "" { // there are none yet
-		return nil, errors.New("no codes")
-	}
-	return read, nil
+	return read, rows.Err()
 }
 
 // packed is codes in one value: each the id of its chunk, how many bits it has, and these.
@@ -166,14 +160,15 @@ const packed = "string_agg(uuid_send(chunk_id) || varbit_send(code), '')"
 
 // companyCodes are the codes of a company's vectors.
 type companyCodes struct {
-	tooMany bool          // to be kept
-	words   int           // that a code has
-	turn    chan struct{} // of who asks the database for more
+	tooMany bool // to be kept
+	words   int  // that a code has
 
-	mu       sync.RWMutex
-	snapshot string // of the database, where all codes that it shows are known: a pg_snapshot
-	ids      []model.ChunkID
-	bits     []uint64 // words for each id
+	turn     chan struct{} // of who asks the database for more
+	snapshot string        // of the database, where all codes that it shows are known: a pg_snapshot
+
+	mu   sync.RWMutex
+	ids  []model.ChunkID
+	bits []uint64 // words for each id
 }
 
 func (c *companyCodes) size() int64 {
@@ -202,9 +197,9 @@ func (c *companyCodes) follow(ctx context.Context, db *bun.DB, of codesOf) (int,
 	if err != nil || now.Many > codesAddedMax {
 		return now.Many, err
 	}
+	c.snapshot = now.Snapshot
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.snapshot = now.Snapshot
 	c.add(now.Added)
 	return now.Many, nil
 }

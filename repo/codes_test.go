@@ -212,6 +212,21 @@ func TestTooManyCodesForMemory(t *testing.T) {
 	}
 }
 
+// A company without a vector is known to have none, until it has one.
+func TestNoCodesInMemory(t *testing.T) {
+	t.Parallel()
+	w := newCodesWorld(t, 1<<20)
+	newcomer := w.User(t, w.Company(t, "New"), model.RoleMember, "Nia Newcomer")
+	w.awaitMemory(t, newcomer, nil)
+	if got := w.ids(t, w.kept, newcomer, w.near(modelA, 1), nil); len(got) != 0 {
+		t.Errorf("%v are found", got)
+	}
+	w.fill(t, w.plain, w.Documents(t, newcomer, nil, 1)[0], 3)
+	if got := w.ids(t, w.kept, newcomer, w.near(modelA, 1), nil); len(got) != 3 {
+		t.Errorf("of 3, %v are found", got)
+	}
+}
+
 // What a large transaction has added is read anew, and found.
 func TestManyCodesAreReadAnew(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// candidatesMax is how many vectors are compared with the query's in full, of those whose codes are most alike.
+	// candidatesMax is how many vectors are compared with the query's in full, of those whose codes are most alike. Of the ten nearest of
+	// a company's 100,000 passages, 95 of 100 are among so many.
 	candidatesMax = 250
 	// matchesMax is how many matches of a text are ranked: of more than that, these are some.
 	matchesMax = 2000
