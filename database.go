@@ -62,7 +62,7 @@ func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*d
 		db.close()
 		return nil, err
 	}
-	db.store = repo.New(db.pool, repo.Options{Language: c.SearchLanguage, CodesMax: int64(c.SearchMemory), Prepare: c.PostgresDirectURL == "", Hooks: []bun.QueryHook{
+	db.store = repo.New(db.pool, repo.Options{Language: c.SearchLanguage, SearchMemory: int64(c.SearchMemory), Prepare: c.PostgresDirectURL == "", Hooks: []bun.QueryHook{
 		telemetry.StatementHook{}, telemetry.QueryLog{
 			Logger: logger, All: c.LogQueries, Failed: c.DebugDB, Slow: c.SlowQuery, ShowValues: c.IsDevelopment(),
 		}}})

@@ -226,9 +226,7 @@ func (c searchCommand) measureAlone(ctx context.Context, w *searchers, conn *pgx
 		if err := settle(ctx, conn); err != nil {
 			return err
 		}
-		// The first search has the codes read; those that come meanwhile wait, and may do so for too long.
-		answers := func() error { _, err := w.ask(alone, "Who cleans the wards?", false); return err }
-		if err := w.server.child.await(ctx, readyMax, answers); err != nil {
+		if err := w.server.child.await(ctx, indexedMax, func() error { return w.isIndexed(alone) }); err != nil {
 			return err
 		}
 		if err := c.measureCells(ctx, w, "alone", has, []*passages.Company{alone}, record); err != nil {
@@ -241,6 +239,19 @@ func (c searchCommand) measureAlone(ctx context.Context, w *searchers, conn *pgx
 		}
 	}
 	return nil
+}
+
+// indexedMax is how long a server may take to read a company's vectors.
+const indexedMax = 5 * time.Minute
+
+// isIndexed fails while the server reads the company's vectors, which a search waits for.
+func (w *searchers) isIndexed(company *passages.Company) error {
+	began := time.Now()
+	_, err := w.ask(company, "Who cleans the wards?", false)
+	if took := time.Since(began); err == nil && took > time.Second {
+		return fmt.Errorf("a search takes %v", took)
+	}
+	return err
 }
 
 // settle does what PostgreSQL does by itself some time after many rows have come, and writes what it would write while measuring.

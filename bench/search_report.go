@@ -35,7 +35,7 @@ func (r *results) searchReport() string {
 		"100 vectors each.\n\n%s", nearest, recallMin, r.recallTable()))
 	section("How long it takes", fmt.Sprintf("Searches through GraphQL, 10 hits with snippets and their documents, %v in flight. In `mixed` all chunks are "+
 		"those of several companies, of which the largest has half and asks half of the questions; it is to take %d ms in the median, and %d ms for 99 of "+
-		"100. In `alone` one company has them all, beside the others. The server may keep %s of codes (`SEARCH_MEMORY`).\n\n%s",
+		"100. In `alone` one company has them all, beside the others. The server may keep %s of vectors in memory (`SEARCH_MEMORY`).\n\n%s",
 		r.run.Connections, searchP50Max, searchP99Max, searchMemory, r.searchTable()))
 	return text.String()
 }

@@ -21,8 +21,8 @@ const (
 	nearest = 10
 	// recallQueries is how many queries recall is the mean of, for each company.
 	recallQueries = 100
-	// searchMemory keeps the codes of 1,000,000 vectors.
-	searchMemory = "256MiB"
+	// searchMemory keeps the 1,200,000 vectors of all companies.
+	searchMemory = "640MiB"
 	// seriesSearch is the cells' of searches.
 	seriesSearch = "search"
 )

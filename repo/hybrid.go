@@ -75,12 +75,9 @@ func (r Reader) byWords(ctx context.Context, s model.Search, candidates []found)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]model.ChunkID, len(candidates))
-	for i, c := range candidates {
-		ids[i] = model.ChunkID(c.id)
-	}
-	more := matches.Where("?TableAlias.id <> ALL (?::uuid[])", uuidArray(ids))
-	some := r.db.NewSelect().TableExpr("document_chunks AS chunk").ColumnExpr("chunk.id, chunk.tsv").Where("chunk.id = ANY (?::uuid[])", uuidArray(ids))
+	ids := uuidArray(idsOf(candidates))
+	more := matches.Where("?TableAlias.id <> ALL (?::uuid[])", ids)
+	some := r.db.NewSelect().TableExpr("document_chunks AS chunk").ColumnExpr("chunk.id, chunk.tsv").Where("chunk.id = ANY (?::uuid[])", ids)
 	var rows []wordsRow
 	// PostgreSQL would look up all chunks that have one of the words, to find those among the candidates, and the words anew for each chunk.
 	err = r.db.NewSelect().With("asked", r.db.NewRaw(asked, r.language, s.Query)).

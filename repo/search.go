@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// candidatesMax is how many vectors are compared with the query's in full, of those whose codes are most alike. Of the ten nearest of
+	// candidatesMax is how many vectors are read to be compared with the query's, of those whose codes are most alike. Of the ten nearest of
 	// a company's 100,000 passages, 95 of 100 are among so many.
 	candidatesMax = 250
+	// goneTriesMax is how often a search is made, at most, of which hits turn out to be deleted. The last time the database is asked.
+	goneTriesMax = 4
 	// matchesMax is how many matches of a text are ranked: of more than that, these are some.
 	matchesMax = 2000
 )
@@ -33,6 +35,15 @@ type QueryVector struct {
 type found struct {
 	id    uuid.UUID
 	score float64
+}
+
+// idsOf are the chunks that were found.
+func idsOf(hits []found) []model.ChunkID {
+	ids := make([]model.ChunkID, len(hits))
+	for i, hit := range hits {
+		ids[i] = model.ChunkID(hit.id)
+	}
+	return ids
 }
 
 // Search finds passages of the documents that the viewer may see: up to 200, the best first, in pages. A search by vectors, and a
@@ -50,27 +61,61 @@ func (r Reader) Search(ctx context.Context, s model.Search, query *QueryVector) 
 	if err != nil {
 		return nil, err
 	}
-	hits, err := r.ranked(ctx, s, query)
-	if err != nil {
-		return nil, err
-	}
-	if after != nil {
-		begin, _ := slices.BinarySearchFunc(hits, *after, compareFound)
-		if begin < len(hits) && hits[begin] == *after {
-			begin++
+	for tries := 1; ; tries++ {
+		if tries == goneTriesMax {
+			r.indexes = nil
 		}
-		hits = hits[begin:]
+		hits, err := r.ranked(ctx, s, query)
+		if err != nil {
+			return nil, err
+		}
+		page := hits
+		if after != nil {
+			begin, exactly := slices.BinarySearchFunc(hits, *after, compareFound)
+			if exactly {
+				begin++
+			}
+			page = hits[begin:]
+		}
+		more := len(page) > size
+		page = page[:min(len(page), size)]
+		rows, err := r.hits(ctx, s.Query, page)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) < len(page) {
+			again, err := r.forgetGone(ctx, s.Filter, query, hits)
+			if err != nil {
+				return nil, err
+			}
+			if again {
+				continue
+			}
+		}
+		shown := len(rows)
+		if more {
+			rows = append(rows, nil) // stands for what is beyond the page
+		}
+		return model.NewConnection(rows, args, shown, false, cursorOfHit, nil), nil
 	}
-	more := len(hits) > size
-	rows, err := r.hits(ctx, s.Query, hits[:min(len(hits), size)])
+}
+
+// forgetGone takes those hits out of memory that are there no more, and reports whether it has.
+func (r Reader) forgetGone(ctx context.Context, f *model.SearchFilter, query *QueryVector, hits []found) (bool, error) {
+	if query == nil || r.indexes == nil {
+		return false, nil
+	}
+	key, ok := r.indexKey(f, *query)
+	if !ok {
+		return false, nil
+	}
+	var gone []model.ChunkID
+	err := r.db.NewRaw(`SELECT id FROM unnest(?::uuid[]) AS id
+		WHERE NOT EXISTS (SELECT FROM chunk_codes AS code WHERE code.chunk_id = id AND code.model = ?)`, uuidArray(idsOf(hits)), key.model).Scan(ctx, &gone)
 	if err != nil {
-		return nil, err
+		return false, translate(err)
 	}
-	shown := len(rows)
-	if more {
-		rows = append(rows, nil) // stands for what is beyond the page
-	}
-	return model.NewConnection(rows, args, shown, false, cursorOfHit, nil), nil
+	return r.indexes.remove(key, gone), nil
 }
 
 // ranked are the hits of the search, without what they say, the best first.
@@ -128,90 +173,49 @@ func (r Reader) byVector(ctx context.Context, f *model.SearchFilter, query Query
 	if r.vectors != nil && r.vectors.PGVector != "" {
 		return r.byPGVector(ctx, f, query)
 	}
-	if hits, ok, err := r.byCodesInMemory(ctx, f, query); ok || err != nil {
-		return hits, translate(err)
+	if key, ok := r.indexKey(f, query); ok {
+		index, err := r.indexes.current(ctx, key)
+		if err != nil {
+			return nil, translate(err)
+		}
+		if index != nil {
+			return index.nearest(query.Vector, model.SearchHitsMax), nil
+		}
 	}
 	candidates, err := searched[model.ChunkCode](r, f)
 	if err != nil {
 		return nil, err
 	}
-	candidates = candidates.Column("chunk_id").
-		Where("?TableAlias.model = ? AND length(?TableAlias.code) = ?", query.Model, codeBits*len(query.Vector)).
+	candidates = candidates.Column("chunk_id", "model").
+		Where("?TableAlias.model = ? AND length(?TableAlias.code) = ? AND "+inOneProcess, query.Model, codeBits*len(query.Vector)).
 		OrderExpr("bit_count(?TableAlias.code # ?::varbit)", codeOf(query.Vector)).Limit(candidatesMax)
-	hits, err := nearest(ctx, query, r.db.NewSelect().TableExpr("(?) AS candidate", candidates).
-		Join("JOIN chunk_embeddings AS embedding ON embedding.chunk_id = candidate.chunk_id").Where(inOneProcess))
-	return hits[:min(len(hits), model.SearchHitsMax)], err
+	var hits []found
+	err = eachVector(ctx, r.db, candidates, len(query.Vector), func(row []byte) {
+		id, vector := cutID(row)
+		hits = append(hits, found{id, float64(shortVector(appendShort(nil, vector)).dot(query.Vector))})
+	})
+	if err != nil {
+		return nil, translate(err)
+	}
+	slices.SortFunc(hits, compareFound)
+	return hits[:min(len(hits), model.SearchHitsMax)], nil
 }
 
-// goneTriesMax is how often chunks are looked for among codes of which some turn out to be deleted.
-const goneTriesMax = 3
-
-// byCodesInMemory is byVector where the search is in all that a company has, and its codes are in memory, which it reports.
-func (r Reader) byCodesInMemory(ctx context.Context, f *model.SearchFilter, query QueryVector) ([]found, bool, error) {
-	company, ok := r.wholeCompany(f)
-	if err := granted[model.ChunkCode](r); !ok || err != nil {
-		return nil, false, err
-	}
-	of := codesOf{company, query.Model, len(query.Vector)}
-	for range goneTriesMax {
-		candidates, ok, err := r.codes.nearest(ctx, of, query.Vector, candidatesMax)
-		if !ok || err != nil {
-			return nil, false, err
-		}
-		hits, err := nearest(ctx, query, from[model.ChunkEmbedding](r).Where("?TableAlias.chunk_id = ANY (?::uuid[])", uuidArray(candidates)))
-		if err != nil {
-			return nil, false, err
-		}
-		there := make(map[uuid.UUID]struct{}, len(hits))
-		for _, hit := range hits {
-			there[hit.id] = struct{}{}
-		}
-		gone := slices.DeleteFunc(candidates, func(id model.ChunkID) bool {
-			_, ok := there[uuid.UUID(id)]
-			return ok
-		})
-		if len(gone) == 0 {
-			return hits[:min(len(hits), model.SearchHitsMax)], true, nil
-		}
-		r.codes.gone(of, gone)
-	}
-	return nil, false, nil
-}
-
-// wholeCompany is the company that a search is in, if it is in all that this has.
-func (r Reader) wholeCompany(f *model.SearchFilter) (model.CompanyID, bool) {
+// indexKey says in which index a search is, if it is in all that a company has.
+func (r Reader) indexKey(f *model.SearchFilter, query QueryVector) (indexKey, bool) {
 	var rest model.SearchFilter
 	if f != nil {
 		rest = *f
 	}
-	named, own := rest.CompanyID, r.viewer.CompanyID
+	company, own := rest.CompanyID, r.viewer.CompanyID
 	rest.CompanyID = nil
-	switch {
-	case !rest.IsEmpty() || named == nil && own == nil || named != nil && own != nil && *named != *own:
-		return model.CompanyID{}, false
-	case named == nil:
-		return *own, true
+	if company == nil {
+		company = own
 	}
-	return *named, true
-}
-
-// nearest compares the search's vector with those of its model that a query of embeddings selects, the nearest first. They come in one value:
-// a row for each takes longer than to compare it.
-func nearest(ctx context.Context, query QueryVector, q *bun.SelectQuery) ([]found, error) {
-	var packed []byte
-	err := q.ColumnExpr("string_agg(uuid_send(embedding.chunk_id) || embedding.vector, '')").
-		Where("embedding.model = ? AND embedding.dimensions = ?", query.Model, len(query.Vector)).Scan(ctx, &packed)
-	if err != nil {
-		return nil, translate(err)
+	if !rest.IsEmpty() || company == nil || own != nil && *company != *own || granted[model.ChunkCode](r) != nil {
+		return indexKey{}, false
 	}
-	each := len(uuid.UUID{}) + quantumBytes*len(query.Vector)
-	hits := make([]found, 0, len(packed)/each)
-	for chunk := range slices.Chunk(packed, each) {
-		id, vector := chunk[:len(uuid.UUID{})], chunk[len(uuid.UUID{}):]
-		hits = append(hits, found{uuid.UUID(id), float64(vectorOf(vector).Dot(query.Vector))})
-	}
-	slices.SortFunc(hits, compareFound)
-	return hits, nil
+	return indexKey{*company, query.Model, len(query.Vector)}, true
 }
 
 // byPGVector is byVector by the index of pgvector, which goes on until the company and the filter have let enough through.
@@ -301,10 +305,6 @@ func (r Reader) hits(ctx context.Context, query string, of []found) ([]*model.Se
 	if len(of) == 0 {
 		return hits, nil
 	}
-	ids := make([]model.ChunkID, len(of))
-	for i, f := range of {
-		ids[i] = model.ChunkID(f.id)
-	}
 	var rows []*snippetRow
 	q := pick[model.DocumentChunk](r, r.chunks().Model(&rows), "document_id", "page")
 	if r.selection == nil {
@@ -312,7 +312,7 @@ func (r Reader) hits(ctx context.Context, query string, of []found) ([]*model.Se
 	}
 	err := q.With("asked", r.db.NewRaw(asked, r.language, query)).Join("CROSS JOIN asked").
 		ColumnExpr("ts_headline(?::regconfig, chunk.text, asked.relaxed, ?) AS snippet", r.language, snippetOptions).
-		Where("chunk.id = ANY (?::uuid[])", uuidArray(ids)).Scan(ctx)
+		Where("chunk.id = ANY (?::uuid[])", uuidArray(idsOf(of))).Scan(ctx)
 	if err != nil {
 		return nil, translate(err)
 	}

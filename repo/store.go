@@ -28,7 +28,7 @@ type Store struct {
 	vectors  atomic.Pointer[VectorSearch]
 	cache    atomic.Pointer[cache] // nil unless Watch is told of changes
 	identity atomic.Pointer[uuid.UUID]
-	codes    *codes
+	indexes  *indexes
 }
 
 // Options of a store.
@@ -39,9 +39,8 @@ type Options struct {
 	Hooks   []bun.QueryHook // see every statement
 	// Language is the text search configuration of PostgreSQL that texts are found by; empty for english.
 	Language string
-	// CodesMax is how many bytes of the codes of vectors are kept in memory, for searches; 0 for none. The codes of 1,000 vectors of 384
-	// numbers take 160 kB.
-	CodesMax int64
+	// SearchMemory is how many bytes of vectors are kept in memory, for searches; 0 for none. 1,000 vectors of 384 numbers take 548 kB.
+	SearchMemory int64
 }
 
 // New makes a store over a pool.
@@ -50,7 +49,7 @@ func New(pool *sql.DB, options Options) *Store {
 	for _, hook := range options.Hooks {
 		db = db.WithQueryHook(hook)
 	}
-	return &Store{db: db, prepares: options.Prepare, language: cmp.Or(options.Language, "english"), codes: newCodes(db, options.CodesMax)}
+	return &Store{db: db, prepares: options.Prepare, language: cmp.Or(options.Language, "english"), indexes: newIndexes(db, options.SearchMemory)}
 }
 
 // Ping checks that the database answers.
@@ -68,14 +67,14 @@ type Reader struct {
 	viewer    model.Viewer
 	selection model.Selection // nil for all columns
 	cache     *cache          // nil in a transaction, which sees its own changes
-	codes     *codes          // nil in a transaction
+	indexes   *indexes        // nil in a transaction
 	writes    bool            // in a transaction
 }
 
 // Reader gives the reader of this viewer.
 func (s *Store) Reader(viewer model.Viewer) Reader {
 	return Reader{db: s.db, prepares: s.prepares, language: s.language, vectors: s.vectors.Load(), viewer: viewer, cache: s.cache.Load(),
-		codes: s.codes}
+		indexes: s.indexes}
 }
 
 // system is the platform itself: it sees everything, and is no user.
@@ -150,7 +149,7 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 		var stale []model.GlobalID
 		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 			t := &Tx{s.Reader(viewer), &stale}
-			t.db, t.cache, t.codes, t.writes = tx, nil, nil, true // a transaction sees its own changes
+			t.db, t.cache, t.indexes, t.writes = tx, nil, nil, true // a transaction sees its own changes
 			if err := t.confirmViewer(ctx); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"dossier/model"
 )
@@ -103,6 +105,70 @@ func vectorOf(raw []byte) model.Vector {
 		v[i] = float32(int16(binary.LittleEndian.Uint16(raw[quantumBytes*i:]))) * quantum
 	}
 	return v
+}
+
+// vectorRowSize is what a vector takes behind the id of its chunk, in bytes.
+func vectorRowSize(dimensions int) int { return len(uuid.UUID{}) + quantumBytes*dimensions }
+
+// cutID cuts the id of a chunk off the vector behind it.
+func cutID(row []byte) (uuid.UUID, []byte) {
+	return uuid.UUID(row[:len(uuid.UUID{})]), row[len(uuid.UUID{}):]
+}
+
+// eachVector reads the vectors of selected codes, each behind the id of its chunk.
+func eachVector(ctx context.Context, db bun.IDB, codes schema.QueryAppender, dimensions int, do func(row []byte)) error {
+	rows, err := db.QueryContext(ctx, `SELECT uuid_send(embedding.chunk_id) || embedding.vector
+		FROM (?) AS code JOIN chunk_embeddings AS embedding USING (chunk_id, model) WHERE embedding.dimensions = ?`, codes, dimensions)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var row sql.RawBytes
+		if err := rows.Scan(&row); err != nil {
+			return err
+		}
+		do(row)
+	}
+	return rows.Err()
+}
+
+// shortVector is a vector as searches compare it, of 8-bit integers behind what one of them is worth: what a product is, is off by some 0.0003. Of
+// 100,000 passages 99 of 100 of the ten nearest are among the ten that are nearest by these.
+type shortVector []byte
+
+// shortSize is what a shortVector takes, in bytes.
+func shortSize(dimensions int) int { return 4 + dimensions }
+
+// appendShort appends the shortVector of kept numbers.
+func appendShort(to, raw []byte) []byte {
+	highest := 0
+	for i := 0; i < len(raw); i += quantumBytes {
+		x := int(int16(binary.LittleEndian.Uint16(raw[i:])))
+		highest = max(highest, x, -x)
+	}
+	to = binary.LittleEndian.AppendUint32(to, math.Float32bits(float32(highest)*quantum/math.MaxInt8))
+	for i := 0; i < len(raw); i += quantumBytes {
+		x := float64(int16(binary.LittleEndian.Uint16(raw[i:])))
+		to = append(to, byte(int8(math.Round(x*math.MaxInt8/float64(max(highest, 1))))))
+	}
+	return to
+}
+
+// dot is the scalar product with a vector.
+func (v shortVector) dot(with model.Vector) float32 {
+	scale, numbers := math.Float32frombits(binary.LittleEndian.Uint32(v)), v[4:]
+	var a, b, c, d float32 // which the processor adds at once
+	for ; len(numbers) >= 4 && len(with) >= 4; numbers, with = numbers[4:], with[4:] {
+		a += float32(int8(numbers[0])) * with[0]
+		b += float32(int8(numbers[1])) * with[1]
+		c += float32(int8(numbers[2])) * with[2]
+		d += float32(int8(numbers[3])) * with[3]
+	}
+	for i, x := range numbers {
+		a += float32(int8(x)) * with[i]
+	}
+	return scale * (a + b + c + d)
 }
 
 // codeBits is how many bits of a code stand for a number.

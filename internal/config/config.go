@@ -69,7 +69,7 @@ type Config struct {
 	EmbeddingsSearchModel      string `env:"EMBEDDINGS_SEARCH_MODEL"`      // default: EmbeddingsModel
 	EmbeddingsSearchDimensions int    `env:"EMBEDDINGS_SEARCH_DIMENSIONS"` // default: EmbeddingsDimensions
 	SearchLanguage             string `env:"SEARCH_LANGUAGE" envDefault:"english"`
-	SearchMemory               Bytes  `env:"SEARCH_MEMORY" envDefault:"64MiB"` // for codes of vectors; 0 for none
+	SearchMemory               Bytes  `env:"SEARCH_MEMORY" envDefault:"128MiB"` // for vectors; 0 for none
 
 	HTTPAddr       string   `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`
 	AdminAddr      string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081"` // or Off

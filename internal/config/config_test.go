@@ -32,7 +32,7 @@ func TestDefaults(t *testing.T) {
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
 		PoolMax: 20, PoolMin: 5, PoolIdle: 5 * time.Minute, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 		JWTClockSkew: 30 * time.Second, JWTUser: "sub", JWTProvider: "jwt",
-		EmbeddingsModel: OfflineModel, EmbeddingsDimensions: 384, EmbeddingsSearchModel: OfflineModel, EmbeddingsSearchDimensions: 384, SearchLanguage: "english", SearchMemory: 64 << 20,
+		EmbeddingsModel: OfflineModel, EmbeddingsDimensions: 384, EmbeddingsSearchModel: OfflineModel, EmbeddingsSearchDimensions: 384, SearchLanguage: "english", SearchMemory: 128 << 20,
 	}
 	if c := mustParse(t, nil); !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %v\nwant %v", c.Lines(), want.Lines())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,18 +17,18 @@ import (
 	"dossier/repo"
 )
 
-// codesWorld has a store that keeps codes in memory, and one that does not.
-type codesWorld struct {
+// indexWorld has a store that keeps vectors in memory, and one that does not.
+type indexWorld struct {
 	*vectorWorld
 	kept, plain *repo.Store
 	sql         *pgtest.Recorder // of kept
 }
 
-func newCodesWorld(t *testing.T, most int64) *codesWorld {
+func newIndexWorld(t *testing.T, most int64) *indexWorld {
 	t.Helper()
 	db := pgtest.New(t)
-	w := &codesWorld{vectorWorld: newVectorWorld(t, db), plain: db.Store, sql: &pgtest.Recorder{}}
-	w.kept = repo.New(db.Pool, repo.Options{CodesMax: most, Hooks: []bun.QueryHook{w.sql}})
+	w := &indexWorld{vectorWorld: newVectorWorld(t, db), plain: db.Store, sql: &pgtest.Recorder{}}
+	w.kept = repo.New(db.Pool, repo.Options{SearchMemory: most, Hooks: []bun.QueryHook{w.sql}})
 	w.own = w.Documents(t, w.manager, nil, 4)
 	w.others = w.Documents(t, w.stranger, nil, 1)
 	for _, document := range slices.Concat(w.own, w.others) {
@@ -36,7 +38,7 @@ func newCodesWorld(t *testing.T, most int64) *codesWorld {
 }
 
 // ids are the chunks that a search by vectors finds.
-func (w *codesWorld) ids(t *testing.T, store *repo.Store, as *model.User, query model.Vector, f *model.SearchFilter) []model.ChunkID {
+func (w *indexWorld) ids(t *testing.T, store *repo.Store, as *model.User, query model.Vector, f *model.SearchFilter) []model.ChunkID {
 	t.Helper()
 	var ids []model.ChunkID
 	for _, hit := range w.search(t, store, as, model.SearchVector, modelA, query, f, "text") {
@@ -46,18 +48,18 @@ func (w *codesWorld) ids(t *testing.T, store *repo.Store, as *model.User, query 
 }
 
 // comparesInMemory reports whether a search has the database compare no codes.
-func (w *codesWorld) comparesInMemory(t *testing.T, as *model.User, f *model.SearchFilter) bool {
+func (w *indexWorld) comparesInMemory(t *testing.T, as *model.User, f *model.SearchFilter) bool {
 	t.Helper()
 	w.sql.Reset()
 	w.ids(t, w.kept, as, w.near(modelA, 1), f)
 	return !strings.Contains(strings.Join(w.sql.Statements(false), "\n"), "bit_count")
 }
 
-func (w *codesWorld) awaitMemory(t *testing.T, as *model.User, f *model.SearchFilter) {
+func (w *indexWorld) awaitMemory(t *testing.T, as *model.User, f *model.SearchFilter) {
 	t.Helper()
 	for until := time.Now().Add(30 * time.Second); !w.comparesInMemory(t, as, f); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatal("the codes are not read")
+			t.Fatal("the vectors are not read")
 		}
 	}
 }
@@ -75,49 +77,50 @@ func sameFirst(a, b []model.ChunkID) bool {
 }
 
 // What is found is the same, whoever compares the codes.
-func TestCodesInMemory(t *testing.T) {
+func TestIndex(t *testing.T) {
 	t.Parallel()
-	w := newCodesWorld(t, 1<<20)
-	if w.comparesInMemory(t, w.manager, nil) {
-		t.Fatal("codes are compared that nobody has read")
-	}
+	w := newIndexWorld(t, 1<<20)
 	ofOwn, ofOther := &model.SearchFilter{CompanyID: w.manager.CompanyID}, &model.SearchFilter{CompanyID: w.stranger.CompanyID}
 	w.awaitMemory(t, w.manager, nil)
 	w.awaitMemory(t, w.stranger, nil)
-	if n := len(w.sql.Statements(false)); n != 3 {
+	w.comparesInMemory(t, w.stranger, nil)
+	if n := len(w.sql.Statements(false)); n != 2 {
 		t.Errorf("%d statements:\n%s", n, strings.Join(w.sql.Statements(false), "\n"))
 	}
 	for name, c := range map[string]struct {
-		as       *model.User
-		f        *model.SearchFilter
-		inMemory bool
+		as *model.User
+		f  *model.SearchFilter
+		of *model.CompanyID // in whose index
 	}{
-		"all of one's own":        {w.manager, nil, true},
-		"one's own, named":        {w.manager, ofOwn, true},
-		"another company":         {w.manager, ofOther, false},
-		"the other company's own": {w.stranger, nil, true},
-		"staff, of a company":     {w.admin, ofOwn, true},
-		"staff, of all":           {w.admin, nil, false},
-		"some documents":          {w.manager, &model.SearchFilter{DocumentIDs: []model.DocumentID{w.own[1].ID}}, false},
-		"some of a company":       {w.manager, &model.SearchFilter{CompanyID: w.manager.CompanyID, OwnerID: &w.manager.ID}, false},
+		"all of one's own":        {w.manager, nil, w.manager.CompanyID},
+		"one's own, named":        {w.manager, ofOwn, w.manager.CompanyID},
+		"another company":         {w.manager, ofOther, nil},
+		"the other company's own": {w.stranger, nil, w.stranger.CompanyID},
+		"staff, of a company":     {w.admin, ofOwn, w.manager.CompanyID},
+		"staff, of all":           {w.admin, nil, nil},
+		"some documents":          {w.manager, &model.SearchFilter{DocumentIDs: []model.DocumentID{w.own[1].ID}}, nil},
+		"some of a company":       {w.manager, &model.SearchFilter{CompanyID: w.manager.CompanyID, OwnerID: &w.manager.ID}, nil},
 	} {
-		if got := w.comparesInMemory(t, c.as, c.f); got != c.inMemory {
+		if got := w.comparesInMemory(t, c.as, c.f); got != (c.of != nil) {
 			t.Errorf("%s: compared in memory: %t", name, got)
 		}
 		for i := range 5 {
 			query := w.near(modelA, i)
 			want, got := w.ids(t, w.plain, c.as, query, c.f), w.ids(t, w.kept, c.as, query, c.f)
-			if len(want) < 100 && name != "another company" || !sameFirst(got, want) || len(got) != len(want) {
-				t.Errorf("%s: %d are found, %d otherwise:\n%v\n%v", name, len(got), len(want), got, want)
+			if c.of != nil {
+				want = w.exact(modelA, query, func(d *model.Document) bool { return d.CompanyID == *c.of })
+			}
+			if len(want) < 100 && name != "another company" || !sameFirst(got, want) || len(got) != min(100, len(want)) {
+				t.Errorf("%s: %d are found, %d otherwise", name, len(got), len(want))
 			}
 		}
 	}
 }
 
 // A search finds what was committed before it began, by whomever, and whichever transaction began first.
-func TestCodesInMemoryAreFollowed(t *testing.T) {
+func TestIndexFollows(t *testing.T) {
 	t.Parallel()
-	w := newCodesWorld(t, 1<<20)
+	w := newIndexWorld(t, 1<<20)
 	w.awaitMemory(t, w.manager, nil)
 	query := w.near(modelB, 0)[:0]
 	query = append(query, make(model.Vector, dimensionsA)...)
@@ -160,7 +163,7 @@ func TestCodesInMemoryAreFollowed(t *testing.T) {
 		t.Error("what an earlier transaction committed later is not found")
 	}
 	if !w.comparesInMemory(t, w.manager, nil) {
-		t.Error("the codes are not in memory")
+		t.Error("the vectors are not in memory")
 	}
 	// Another vector of the same chunk.
 	if err := w.plain.SystemTx(t.Context(), func(_ context.Context, tx *repo.Tx) error { return put(tx, chunks[0].ID, 5) }); err != nil {
@@ -173,10 +176,87 @@ func TestCodesInMemoryAreFollowed(t *testing.T) {
 	}
 }
 
-// However much of what is nearest was deleted, as many are found as there are.
-func TestCodesInMemoryOfDeletedChunks(t *testing.T) {
+// Searches that come while others add what they have found miss nothing.
+func TestIndexFollowsManySearches(t *testing.T) {
 	t.Parallel()
-	w := newCodesWorld(t, 1<<20)
+	w := newIndexWorld(t, 1<<20)
+	w.awaitMemory(t, w.manager, nil)
+	query := make(model.Vector, dimensionsA)
+	query[0] = 1
+	stop := make(chan struct{})
+	var searches sync.WaitGroup
+	for range 4 {
+		searches.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, err := w.kept.Reader(viewer(w.manager)).Search(context.Background(), model.Search{Query: "text", Mode: model.SearchVector},
+					&repo.QueryVector{Model: modelA, Vector: query})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	defer searches.Wait()
+	defer close(stop)
+	chunks := w.Chunks(t, w.own[0], "one", "two")
+	vectors := [2]model.Vector{slices.Clone(query), slices.Clone(query)}
+	vectors[1][0], vectors[1][1] = 0.8, 0.6
+	for i := range 50 {
+		err := w.plain.SystemTx(t.Context(), func(_ context.Context, tx *repo.Tx) error {
+			return tx.PutVectors(t.Context(), modelA, []repo.ChunkVector{{ChunkID: chunks[0].ID, Vector: vectors[i%2]}, {ChunkID: chunks[1].ID, Vector: vectors[1-i%2]}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.ids(t, w.kept, w.manager, query, nil); got[0] != chunks[i%2].ID {
+			t.Fatalf("what was committed at %d is not found first", i)
+		}
+	}
+}
+
+// A search does not wait for long until the vectors are read.
+func TestIndexThatIsReadSlowly(t *testing.T) {
+	t.Parallel()
+	w := newIndexWorld(t, 1<<20)
+	slow := &slowStatement{text: "AS counted", release: make(chan struct{})}
+	w.kept = repo.New(w.Pool, repo.Options{SearchMemory: 1 << 20, Hooks: []bun.QueryHook{slow, w.sql}})
+	if w.comparesInMemory(t, w.manager, nil) {
+		t.Error("vectors are compared that nobody has read")
+	}
+	close(slow.release)
+	w.awaitMemory(t, w.manager, nil)
+	if n := slow.seen.Load(); n != 1 {
+		t.Errorf("the vectors were read %d times", n)
+	}
+}
+
+// slowStatement holds statements with a text back.
+type slowStatement struct {
+	text    string
+	release chan struct{}
+	seen    atomic.Int32
+}
+
+func (s *slowStatement) BeforeQuery(ctx context.Context, e *bun.QueryEvent) context.Context {
+	if strings.Contains(e.Query, s.text) {
+		s.seen.Add(1)
+		<-s.release
+	}
+	return ctx
+}
+
+func (*slowStatement) AfterQuery(context.Context, *bun.QueryEvent) {}
+
+// However much of what is nearest was deleted, as many are found as there are.
+func TestIndexOfDeletedChunks(t *testing.T) {
+	t.Parallel()
+	w := newIndexWorld(t, 1<<20)
 	w.awaitMemory(t, w.manager, nil)
 	for _, document := range w.own[:3] {
 		if _, err := w.Pool.ExecContext(t.Context(), "DELETE FROM documents WHERE id = $1", document.ID.Global().UUID.String()); err != nil {
@@ -189,19 +269,19 @@ func TestCodesInMemoryOfDeletedChunks(t *testing.T) {
 		t.Errorf("%d are found, %d otherwise", len(got), len(want))
 	}
 	if !w.comparesInMemory(t, w.manager, nil) {
-		t.Error("the codes are not in memory")
+		t.Error("the vectors are not in memory")
 	}
 }
 
 // What does not fit is compared by the database.
-func TestTooManyCodesForMemory(t *testing.T) {
+func TestTooManyVectorsForMemory(t *testing.T) {
 	t.Parallel()
-	w := newCodesWorld(t, 4*chunksEach*(16+3*8)-1)
+	w := newIndexWorld(t, 4*chunksEach*(16+3*8+4+dimensionsA)-1)
 	w.awaitMemory(t, w.stranger, nil)
 	for range 5 {
 		time.Sleep(20 * time.Millisecond)
 		if w.comparesInMemory(t, w.manager, nil) {
-			t.Fatal("more codes are in memory than may be")
+			t.Fatal("more vectors are in memory than may be")
 		}
 	}
 	if got := w.ids(t, w.kept, w.manager, w.near(modelA, 1), nil); len(got) != 100 {
@@ -213,9 +293,9 @@ func TestTooManyCodesForMemory(t *testing.T) {
 }
 
 // A company without a vector is known to have none, until it has one.
-func TestNoCodesInMemory(t *testing.T) {
+func TestEmptyIndex(t *testing.T) {
 	t.Parallel()
-	w := newCodesWorld(t, 1<<20)
+	w := newIndexWorld(t, 1<<20)
 	newcomer := w.User(t, w.Company(t, "New"), model.RoleMember, "Nia Newcomer")
 	w.awaitMemory(t, newcomer, nil)
 	if got := w.ids(t, w.kept, newcomer, w.near(modelA, 1), nil); len(got) != 0 {
@@ -228,9 +308,9 @@ func TestNoCodesInMemory(t *testing.T) {
 }
 
 // What a large transaction has added is read anew, and found.
-func TestManyCodesAreReadAnew(t *testing.T) {
+func TestIndexIsReadAnew(t *testing.T) {
 	t.Parallel()
-	w := newCodesWorld(t, 1<<22)
+	w := newIndexWorld(t, 1<<22)
 	w.awaitMemory(t, w.stranger, nil)
 	like := w.ids(t, w.plain, w.stranger, w.near(modelA, 1), nil)[0]
 	db := bun.NewDB(w.Pool, pgdialect.New())
@@ -253,10 +333,9 @@ func TestManyCodesAreReadAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.comparesInMemory(t, w.stranger, nil) {
+	if !w.comparesInMemory(t, w.stranger, nil) || !strings.Contains(strings.Join(w.sql.Statements(false), "\n"), "AS counted") {
 		t.Error("they are added one by one")
 	}
-	w.awaitMemory(t, w.stranger, nil)
 	for _, id := range w.ids(t, w.kept, w.stranger, w.vectors[modelA][like], nil) {
 		if _, old := w.vectors[modelA][id]; !old {
 			return
