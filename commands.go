@@ -38,7 +38,7 @@ func withDatabase(ctx context.Context, run func(config.Config, *database) error)
 	if err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, c, logger)
+	db, err := openDatabase(ctx, c, logger, nil)
 	if err != nil {
 		return err
 	}

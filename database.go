@@ -40,8 +40,8 @@ type database struct {
 // statementTimeout ends in PostgreSQL what no deadline of a request has ended.
 const statementTimeout = 30 * time.Second
 
-// openDatabase gives pools on POSTGRES_URL, whether or not it answers yet, or on a PostgreSQL that it starts.
-func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*database, error) {
+// openDatabase gives pools on POSTGRES_URL, whether or not it answers yet, or on a PostgreSQL that it starts. SearchMemoryUsed may be nil.
+func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger, searchMemoryUsed func(bytes int64)) (*database, error) {
 	db := &database{}
 	db.prepared.Store(fault.New(fault.Unavailable, "The database is being prepared."))
 	if err := checkProduction(c); err != nil {
@@ -62,10 +62,12 @@ func openDatabase(ctx context.Context, c config.Config, logger *slog.Logger) (*d
 		db.close()
 		return nil, err
 	}
-	db.store = repo.New(db.pool, repo.Options{Language: c.SearchLanguage, SearchMemory: int64(c.SearchMemory), Prepare: c.PostgresDirectURL == "", Hooks: []bun.QueryHook{
-		telemetry.StatementHook{}, telemetry.QueryLog{
+	db.store = repo.New(db.pool, repo.Options{
+		Prepare: c.PostgresDirectURL == "", Language: c.SearchLanguage, SearchMemory: int64(c.SearchMemory), SearchMemoryUsed: searchMemoryUsed,
+		Hooks: []bun.QueryHook{telemetry.StatementHook{}, telemetry.QueryLog{
 			Logger: logger, All: c.LogQueries, Failed: c.DebugDB, Slow: c.SlowQuery, ShowValues: c.IsDevelopment(),
-		}}})
+		}},
+	})
 	return db, nil
 }
 

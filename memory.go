@@ -15,15 +15,19 @@ const (
 	// gcPercent lets the heap grow to four times of what is in use: collecting is a large part of what a request takes, and
 	// little is in use between requests.
 	gcPercent = 300
+	// usedUsually is what a busy server has in use, in bytes.
+	usedUsually = 32 << 20
 	// memoryPart of what there is leaves the rest to what Go does not count, such as the pages of the program itself.
 	memoryPart = 0.9
 )
 
 // tuneMemory sets how the garbage collector works, where the environment does not, and gives the configuration that holds.
-// A GOMEMLIMIT guards what GOGC lets grow: near to it the collector works more.
-func tuneMemory(c config.Config, available memlimit.Provider) config.Config {
+// A GOMEMLIMIT guards what GOGC lets grow: near to it the collector works more. Beside is to be called with how many bytes are kept for long.
+func tuneMemory(c config.Config, available memlimit.Provider) (tuned config.Config, beside func(kept int64)) {
+	beside = func(int64) {}
 	if c.GCPercent == "" {
-		debug.SetGCPercent(gcPercent)
+		beside = func(kept int64) { debug.SetGCPercent(gcPercentBeside(kept)) }
+		beside(0)
 		c.GCPercent = strconv.Itoa(gcPercent)
 	}
 	if c.MemoryLimit == "" {
@@ -34,7 +38,12 @@ func tuneMemory(c config.Config, available memlimit.Provider) config.Config {
 			c.MemoryLimit = fmt.Sprintf("%dMiB", mebibytes)
 		}
 	}
-	return c
+	return c, beside
+}
+
+// gcPercentBeside lets the heap grow by as much as if nothing were kept: otherwise a byte that is kept would have three more of garbage.
+func gcPercentBeside(kept int64) int {
+	return max(1, int(gcPercent*usedUsually/(usedUsually+kept)))
 }
 
 // memoryAvailable is the limit of the container, of any version and depth of its cgroups, and where that is none or more, the

@@ -35,10 +35,20 @@ func TestMemoryIsTuned(t *testing.T) {
 	} {
 		debug.SetGCPercent(100)
 		debug.SetMemoryLimit(math.MaxInt64)
-		c := tuneMemory(test.set, test.available)
+		c, beside := tuneMemory(test.set, test.available)
 		gotPercent, gotLimit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
+		if beside(32 * mebibyte); test.set.GCPercent != "" && debug.SetGCPercent(100) != 100 {
+			t.Errorf("%v: what the environment sets is changed", test)
+		}
 		if shown := c.GCPercent + " " + c.MemoryLimit; gotPercent != test.percent || gotLimit != test.limit || shown != test.shown {
 			t.Errorf("%v: %d, %d, shown as %s", test, gotPercent, gotLimit, shown)
+		}
+	}
+	for kept, want := range map[int64]int{0: 300, 32 * mebibyte: 150, 128 * mebibyte: 60, 1 << 40: 1} {
+		_, beside := tuneMemory(config.Config{}, none)
+		beside(kept)
+		if got := debug.SetGCPercent(100); got != want {
+			t.Errorf("with %d bytes kept: %d", kept, got)
 		}
 	}
 	if available, err := memoryAvailable(); err != nil || available < 64*mebibyte {

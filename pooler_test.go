@@ -277,7 +277,7 @@ func TestSessionsGoPastThePooler(t *testing.T) {
 	}
 	opened, err := openDatabase(t.Context(), config.Config{
 		Environment: config.Development, PostgresURL: "postgres://dossier@127.0.0.1:1/dossier", PostgresDirectURL: db.URL, PoolMax: 20,
-	}, slog.New(slog.DiscardHandler))
+	}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func (serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c = tuneMemory(c, memoryAvailable)
+	c, beside := tuneMemory(c, memoryAvailable)
 	listener, err := net.Listen("tcp", c.HTTPAddr)
 	if err != nil {
 		return fmt.Errorf("cannot listen on HTTP_ADDR %s: %w", c.HTTPAddr, cause(err))
@@ -63,7 +63,7 @@ func (serveCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer admin.close()
-	db, err := openDatabase(ctx, c, logger)
+	db, err := openDatabase(ctx, c, logger, beside)
 	if ctx.Err() != nil && err != nil {
 		return nil // stopped while starting: that is no failure
 	}

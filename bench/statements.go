@@ -19,8 +19,9 @@ const (
 var (
 	transactionControl = regexp.MustCompile(`(?i)^\s*(begin|start transaction|commit|rollback|savepoint|release|set|discard|deallocate)\b`)
 	// background is what Dossier sends whether or not it is asked anything: its listener makes sure that it is still told, its
-	// pool that a connection still lives, and the viewer, who is kept for ten seconds, is read again. (And what is asked here.)
-	background = regexp.MustCompile(`(?i)^listen |^SELECT pg_notify\(\$1|^SELECT \$1$|JOIN sessions AS session ON|pg_stat_statements`)
+	// pool that a connection still lives, its job queue that somebody leads (River's statements have names), and the viewer, who is
+	// kept for ten seconds, is read again. (And what is asked here.)
+	background = regexp.MustCompile(`(?i)^-- name: |^listen |^SELECT pg_notify\(\$1|^SELECT \$1$|JOIN sessions AS session ON|pg_stat_statements`)
 )
 
 // countStatements asks a peer one request after the other, and PostgreSQL how many statements it got.

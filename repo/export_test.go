@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
 	"dossier/model"
@@ -67,4 +68,16 @@ func CursorOf(row, field any) string {
 func DecodeCursor(cursor string, field model.UserOrderField) error {
 	_, err := userOrders[field].decode("after", &cursor)
 	return err
+}
+
+// ShortDot is the product of what an index keeps of a vector, and another one.
+func ShortDot(kept, with model.Vector) float32 { return shortVector(appendShort(nil, kept)).dot(with) }
+
+// IndexOf gives the search of an index of these vectors.
+func IndexOf(vectors []model.Vector) (nearest func(query model.Vector, n int) []model.ChunkID) {
+	x := &index{indexKey: indexKey{dimensions: len(vectors[0])}}
+	for i, v := range vectors {
+		x.append(append(binary.BigEndian.AppendUint64(make([]byte, 8), uint64(i)), quantized(v)...))
+	}
+	return func(query model.Vector, n int) []model.ChunkID { return idsOf(x.nearest(query, n)) }
 }

@@ -22,7 +22,7 @@ const (
 	indexExpiry = time.Hour
 	// indexReadMax is how long it may take to read one.
 	indexReadMax = 5 * time.Minute
-	// indexWaitMax is how long a search waits for that, before it asks the database.
+	// indexWaitMax is how long a search waits for that, before it asks the database, unless half of the time that it has is less.
 	indexWaitMax = 2 * time.Second
 	// indexAddedMax is how many vectors a search adds. If there are more, all are read anew.
 	indexAddedMax = 10_000
@@ -35,7 +35,8 @@ const (
 // this process 2. Each search asks the database for those that it has not seen yet: what was committed before is found, whoever wrote it.
 type indexes struct {
 	db   *bun.DB
-	most int64 // bytes
+	most int64             // bytes
+	used func(bytes int64) // nil if nobody asks
 	kept *otter.Cache[indexKey, *index]
 
 	mu      sync.Mutex
@@ -51,17 +52,14 @@ type indexKey struct {
 
 // weight is what a vector takes in an index, in bytes.
 func (k indexKey) weight() int64 {
-	return int64(len(uuid.UUID{}) + 8*k.words() + shortSize(k.dimensions))
+	return int64(len(uuid.UUID{}) + 8*codeWords(k.dimensions) + shortSize(k.dimensions))
 }
 
-// words is how many words of 64 bits a code has.
-func (k indexKey) words() int { return (codeBits*k.dimensions + 63) / 64 }
-
-func newIndexes(db *bun.DB, most int64) *indexes {
+func newIndexes(db *bun.DB, most int64, used func(bytes int64)) *indexes {
 	if most == 0 {
 		return nil
 	}
-	x := &indexes{db: db, most: most, reading: map[indexKey]chan struct{}{}}
+	x := &indexes{db: db, most: most, used: used, reading: map[indexKey]chan struct{}{}}
 	x.kept = otter.Must(&otter.Options[indexKey, *index]{
 		MaximumWeight: uint64(most)>>10 + 1, ExpiryCalculator: otter.ExpiryCreating[indexKey, *index](indexExpiry),
 		Weigher: func(key indexKey, x *index) uint32 { return uint32(int64(x.length())*key.weight()>>10) + 1 },
@@ -75,7 +73,11 @@ func (x *indexes) current(ctx context.Context, key indexKey) (*index, error) {
 	if x == nil {
 		return nil, nil
 	}
-	wait, cancel := context.WithTimeout(ctx, indexWaitMax)
+	most := indexWaitMax
+	if end, ok := ctx.Deadline(); ok {
+		most = min(most, time.Until(end)/2)
+	}
+	wait, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for {
 		if kept, ok := x.kept.GetIfPresent(key); ok {
@@ -88,7 +90,7 @@ func (x *indexes) current(ctx context.Context, key indexKey) (*index, error) {
 			}
 			if added <= indexAddedMax {
 				if added > 0 {
-					x.kept.Set(key, kept) // weighs it again
+					x.keep(key, kept) // weighs it again
 				}
 				return kept, nil
 			}
@@ -99,6 +101,19 @@ func (x *indexes) current(ctx context.Context, key indexKey) (*index, error) {
 		case <-wait.Done():
 			return nil, ctx.Err()
 		}
+	}
+}
+
+func (x *indexes) keep(key indexKey, kept *index) {
+	x.kept.Set(key, kept)
+	x.tell(0)
+}
+
+// tell tells how much memory is used, and is going to be.
+func (x *indexes) tell(more int64) {
+	if x.used != nil {
+		x.kept.CleanUp() // or what is to go may still be weighed
+		x.used(int64(x.kept.WeightedSize())<<10 + more)
 	}
 }
 
@@ -134,7 +149,7 @@ func (x *indexes) read(key indexKey) <-chan struct{} {
 		defer x.mu.Unlock()
 		delete(x.reading, key)
 		if err == nil { // or the next search tries again
-			x.kept.Set(key, read)
+			x.keep(key, read)
 		}
 	}()
 	return done
@@ -147,19 +162,26 @@ func (k indexKey) args() []any { return []any{k.company, k.model, codeBits * k.d
 
 func (x *indexes) readAll(ctx context.Context, key indexKey) (*index, error) {
 	read := &index{indexKey: key}
-	var snapshot string
-	most, many := x.most/key.weight(), int64(0)
-	err := x.db.NewRaw("SELECT pg_current_snapshot()::text, count(*) FROM (SELECT FROM chunk_codes AS code WHERE "+ofIndex+" LIMIT ?) AS counted",
-		append(key.args(), most+1)...).Scan(ctx, &snapshot, &many)
-	if err != nil || many > most {
-		read.tooMany = true
-		return read, err
-	}
-	read.snapshot.Store(&snapshot) // what is committed after this is read, and will be followed, too
-	read.ids, read.codes = make([]model.ChunkID, 0, many), make([]uint64, 0, many*int64(key.words()))
-	read.vectors = make([]byte, 0, many*int64(shortSize(key.dimensions)))
-	codes := x.db.NewRaw("SELECT chunk_id, model FROM chunk_codes AS code WHERE "+ofIndex, key.args()...)
-	return read, eachVector(ctx, x.db, codes, key.dimensions, read.append)
+	err := x.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		var snapshot string
+		most, many := x.most/key.weight(), int64(0)
+		if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = ?", indexReadMax.Milliseconds()); err != nil {
+			return err
+		}
+		err := tx.NewRaw("SELECT pg_current_snapshot()::text, count(*) FROM (SELECT FROM chunk_codes AS code WHERE "+ofIndex+" LIMIT ?) AS counted",
+			append(key.args(), most+1)...).Scan(ctx, &snapshot, &many)
+		if err != nil || many > most {
+			read.tooMany = true
+			return err
+		}
+		read.snapshot.Store(&snapshot) // what is committed after this is read, and will be followed, too
+		x.tell(many * key.weight())
+		read.ids, read.codes = make([]model.ChunkID, 0, many), make(bitCode, 0, many*int64(codeWords(key.dimensions)))
+		read.vectors = make([]byte, 0, many*int64(shortSize(key.dimensions)))
+		codes := tx.NewRaw("SELECT chunk_id, model FROM chunk_codes AS code WHERE "+ofIndex, key.args()...)
+		return eachVector(ctx, tx, codes, key.dimensions, read.append)
+	})
+	return read, err
 }
 
 // index has the vectors of a company.
@@ -171,8 +193,8 @@ type index struct {
 
 	mu      sync.RWMutex
 	ids     []model.ChunkID
-	codes   []uint64 // words for each id
-	vectors []byte   // a shortVector for each id
+	codes   bitCode // codeWords for each id
+	vectors []byte  // a shortVector for each id
 }
 
 func (x *index) length() int {
@@ -231,9 +253,10 @@ func (x *index) add(some []byte, since, now *string) bool {
 
 // append takes a vector behind the id of its chunk.
 func (x *index) append(row []byte) {
-	id, vector := cutID(row)
+	id, raw := cutID(row)
+	vector := vectorOf(raw)
 	x.ids = append(x.ids, model.ChunkID(id))
-	x.codes = append(x.codes, wordsOf(codeOf(vectorOf(vector)))...)
+	x.codes = appendCode(x.codes, vector)
 	x.vectors = appendShort(x.vectors, vector)
 }
 
@@ -243,7 +266,7 @@ func (x *index) remove(chunks []model.ChunkID) bool {
 	for _, id := range chunks {
 		gone[id] = struct{}{}
 	}
-	words, size, left := x.words(), shortSize(x.dimensions), 0
+	words, size, left := codeWords(x.dimensions), shortSize(x.dimensions), 0
 	for i, id := range x.ids {
 		if _, ok := gone[id]; ok {
 			continue
@@ -265,7 +288,7 @@ func (x *index) nearest(query model.Vector, n int) []found {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	size := shortSize(x.dimensions)
-	alike := x.alike(wordsOf(codeOf(query)), comparedMax)
+	alike := x.alike(codeOf(query), comparedMax)
 	hits := make([]found, len(alike))
 	for i, at := range alike {
 		hits[i] = found{uuid.UUID(x.ids[at]), float64(shortVector(x.vectors[at*size:][:size]).dot(query))}
@@ -275,8 +298,8 @@ func (x *index) nearest(query model.Vector, n int) []found {
 }
 
 // alike gives the places of up to n vectors, those whose codes differ in the fewest bits.
-func (x *index) alike(code []uint64, n int) []int {
-	type candidate struct{ at, distance int }
+func (x *index) alike(code bitCode, n int) []int {
+	type candidate struct{ at, distance int32 }
 	var candidates []candidate
 	// Those that are farther than the edge have n before them.
 	counts, within, edge := make([]int, 64*len(code)+1), 0, 64*len(code)
@@ -288,7 +311,7 @@ func (x *index) alike(code []uint64, n int) []int {
 		if distance > edge {
 			continue
 		}
-		candidates = append(candidates, candidate{at, distance})
+		candidates = append(candidates, candidate{int32(at), int32(distance)})
 		counts[distance]++
 		for within++; within-counts[edge] >= n; edge-- {
 			within -= counts[edge]
@@ -298,21 +321,12 @@ func (x *index) alike(code []uint64, n int) []int {
 	left := n - (within - counts[edge])
 	places := make([]int, 0, min(n, len(candidates)))
 	for _, c := range candidates {
-		if c.distance == edge && left > 0 {
+		if int(c.distance) == edge && left > 0 {
 			left--
-		} else if c.distance >= edge {
+		} else if int(c.distance) >= edge {
 			continue
 		}
-		places = append(places, c.at)
+		places = append(places, int(c.at))
 	}
 	return places
-}
-
-// wordsOf is a code of 0 and 1 in words, the first one the highest of its word.
-func wordsOf(code string) []uint64 {
-	words := make([]uint64, (len(code)+63)/64)
-	for i := range code {
-		words[i/64] |= uint64(code[i]-'0') << (63 - i%64)
-	}
-	return words
 }

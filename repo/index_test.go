@@ -2,6 +2,8 @@ package repo_test
 
 import (
 	"context"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -22,13 +24,14 @@ type indexWorld struct {
 	*vectorWorld
 	kept, plain *repo.Store
 	sql         *pgtest.Recorder // of kept
+	used        atomic.Int64     // by kept, bytes
 }
 
 func newIndexWorld(t *testing.T, most int64) *indexWorld {
 	t.Helper()
 	db := pgtest.New(t)
 	w := &indexWorld{vectorWorld: newVectorWorld(t, db), plain: db.Store, sql: &pgtest.Recorder{}}
-	w.kept = repo.New(db.Pool, repo.Options{SearchMemory: most, Hooks: []bun.QueryHook{w.sql}})
+	w.kept = repo.New(db.Pool, repo.Options{SearchMemory: most, SearchMemoryUsed: w.used.Store, Hooks: []bun.QueryHook{w.sql}})
 	w.own = w.Documents(t, w.manager, nil, 4)
 	w.others = w.Documents(t, w.stranger, nil, 1)
 	for _, document := range slices.Concat(w.own, w.others) {
@@ -292,6 +295,22 @@ func TestTooManyVectorsForMemory(t *testing.T) {
 	}
 }
 
+// How much memory is used is told, and no more than may be is used.
+func TestMemoryOfIndexes(t *testing.T) {
+	t.Parallel()
+	const each = 16 + 3*8 + 4 + dimensionsA
+	w := newIndexWorld(t, 4*chunksEach*each)
+	for _, c := range []struct {
+		as      *model.User
+		vectors int64
+	}{{w.manager, 4 * chunksEach}, {w.stranger, chunksEach}} {
+		w.awaitMemory(t, c.as, nil)
+		if got := w.used.Load(); got < c.vectors*each-2<<10 || got > 4*chunksEach*each+2<<10 {
+			t.Errorf("%d bytes are used for %d vectors", got, c.vectors)
+		}
+	}
+}
+
 // A company without a vector is known to have none, until it has one.
 func TestEmptyIndex(t *testing.T) {
 	t.Parallel()
@@ -342,4 +361,46 @@ func TestIndexIsReadAnew(t *testing.T) {
 		}
 	}
 	t.Error("nothing of what was added is found")
+}
+
+// randomVectors are of length 1.
+func randomVectors(seed uint64, n, dimensions int) []model.Vector {
+	random := rand.New(rand.NewPCG(seed, 0))
+	vectors := make([]model.Vector, n)
+	for i := range vectors {
+		v := make(model.Vector, dimensions)
+		for j := range v {
+			v[j] = float32(random.NormFloat64())
+		}
+		vectors[i], _ = v.Unit()
+	}
+	return vectors
+}
+
+// What an index keeps of a vector is as good as the vector, however many numbers it has.
+func TestShortVectors(t *testing.T) {
+	t.Parallel()
+	for dimensions, most := range map[int]float64{1: 1e-6, 2: 0.006, 3: 0.006, 7: 0.006, 48: 0.006, 384: 0.003, model.VectorDimensionsMax: 0.002} {
+		vectors := randomVectors(1, 20, dimensions)
+		for _, a := range vectors {
+			for _, b := range vectors {
+				if got, want := repo.ShortDot(a, b), a.Dot(b); math.Abs(float64(got-want)) > most {
+					t.Errorf("%d dimensions: %v, exactly %v", dimensions, got, want)
+				}
+			}
+		}
+	}
+	if got := repo.ShortDot(make(model.Vector, 8), randomVectors(1, 1, 8)[0]); got != 0 {
+		t.Errorf("no direction: %v", got)
+	}
+}
+
+// To find the nearest of 100,000 vectors takes some 2 ms.
+func BenchmarkIndex(b *testing.B) {
+	const dimensions = 384
+	nearest, query := repo.IndexOf(randomVectors(1, 100_000, dimensions)), randomVectors(2, 1, dimensions)[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		nearest(query, model.SearchHitsMax)
+	}
 }

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -139,7 +140,10 @@ func (r Reader) ranked(ctx context.Context, s model.Search, query *QueryVector) 
 
 // compareFound sorts the best first, and those that fit alike by their ids.
 func compareFound(a, b found) int {
-	return cmp.Or(cmp.Compare(b.score, a.score), slices.Compare(a.id[:], b.id[:]))
+	if a.score != b.score {
+		return cmp.Compare(b.score, a.score)
+	}
+	return bytes.Compare(a.id[:], b.id[:])
 }
 
 // searched narrows a query over rows of chunks to what the viewer may see, and to the filter's documents.
@@ -188,11 +192,11 @@ func (r Reader) byVector(ctx context.Context, f *model.SearchFilter, query Query
 	}
 	candidates = candidates.Column("chunk_id", "model").
 		Where("?TableAlias.model = ? AND length(?TableAlias.code) = ? AND "+inOneProcess, query.Model, codeBits*len(query.Vector)).
-		OrderExpr("bit_count(?TableAlias.code # ?::varbit)", codeOf(query.Vector)).Limit(candidatesMax)
+		OrderExpr("bit_count(?TableAlias.code # ?::varbit)", codeOf(query.Vector).varbit(len(query.Vector))).Limit(candidatesMax)
 	var hits []found
 	err = eachVector(ctx, r.db, candidates, len(query.Vector), func(row []byte) {
 		id, vector := cutID(row)
-		hits = append(hits, found{id, float64(shortVector(appendShort(nil, vector)).dot(query.Vector))})
+		hits = append(hits, found{id, float64(shortVector(appendShort(nil, vectorOf(vector))).dot(query.Vector))})
 	})
 	if err != nil {
 		return nil, translate(err)

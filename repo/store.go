@@ -41,6 +41,8 @@ type Options struct {
 	Language string
 	// SearchMemory is how many bytes of vectors are kept in memory, for searches; 0 for none. 1,000 vectors of 384 numbers take 548 kB.
 	SearchMemory int64
+	// SearchMemoryUsed is told how many bytes of that are used, when they have changed; it may be nil.
+	SearchMemoryUsed func(bytes int64)
 }
 
 // New makes a store over a pool.
@@ -49,7 +51,7 @@ func New(pool *sql.DB, options Options) *Store {
 	for _, hook := range options.Hooks {
 		db = db.WithQueryHook(hook)
 	}
-	return &Store{db: db, prepares: options.Prepare, language: cmp.Or(options.Language, "english"), indexes: newIndexes(db, options.SearchMemory)}
+	return &Store{db: db, prepares: options.Prepare, language: cmp.Or(options.Language, "english"), indexes: newIndexes(db, options.SearchMemory, options.SearchMemoryUsed)}
 }
 
 // Ping checks that the database answers.
