@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"math/bits"
 	"slices"
 	"sync"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/maypok86/otter/v2"
 	"github.com/uptrace/bun"
 
 	"dossier/model"
@@ -20,12 +20,17 @@ const (
 	// indexExpiry is how long an index is kept before it is read anew. It bounds what memory deleted vectors take, and how long one is missed that
 	// a transaction wrote whose id had been another's before a standby took over.
 	indexExpiry = time.Hour
+	// indexRetry is how soon one is read again that could not be.
+	indexRetry = 10 * time.Second
 	// indexReadMax is how long it may take to read one.
 	indexReadMax = 5 * time.Minute
+	// indexReadsMax is how many are read at a time: each has a connection of its own.
+	indexReadsMax = 2
 	// indexWaitMax is how long a search waits for that, before it asks the database, unless half of the time that it has is less.
 	indexWaitMax = 2 * time.Second
-	// indexAddedMax is how many vectors a search adds. If there are more, all are read anew.
-	indexAddedMax = 10_000
+	// indexAddedMax and indexAddedBytes are how much a search adds. If there is more, all is read anew.
+	indexAddedMax   = 10_000
+	indexAddedBytes = 8 << 20
 	// comparedMax is how many vectors are compared with the query's by their numbers, of those whose codes are most alike. Of the ten nearest of
 	// a company's 100,000 passages, 99 of 100 are among so many.
 	comparedMax = 1000
@@ -34,13 +39,23 @@ const (
 // indexes keeps the vectors of companies in memory, of those that searched last. To find the nearest of 100,000 takes PostgreSQL 65 ms, and
 // this process 2. Each search asks the database for those that it has not seen yet: what was committed before is found, whoever wrote it.
 type indexes struct {
-	db   *bun.DB
-	most int64             // bytes
-	used func(bytes int64) // nil if nobody asks
-	kept *otter.Cache[indexKey, *index]
+	db    *bun.DB
+	most  int64             // bytes
+	used  func(bytes int64) // nil if nobody asks
+	reads chan struct{}     // a place for each that is being read
 
-	mu      sync.Mutex
-	reading map[indexKey]chan struct{} // closed at the end
+	mu sync.Mutex
+	of map[indexKey]*keptIndex
+}
+
+// keptIndex is an index, or the promise of one.
+type keptIndex struct {
+	read  chan struct{} // closed at the end
+	index *index        // nil where it could not be read, and where that is too large
+
+	bytes  int64 // that it takes, or is going to
+	ends   time.Time
+	sought time.Time // last
 }
 
 // indexKey says which vectors an index has.
@@ -55,16 +70,16 @@ func (k indexKey) weight() int64 {
 	return int64(len(uuid.UUID{}) + 8*codeWords(k.dimensions) + shortSize(k.dimensions))
 }
 
+// addedMax is how many vectors a search adds.
+func (k indexKey) addedMax() int {
+	return min(indexAddedMax, indexAddedBytes/vectorRowSize(k.dimensions))
+}
+
 func newIndexes(db *bun.DB, most int64, used func(bytes int64)) *indexes {
 	if most == 0 {
 		return nil
 	}
-	x := &indexes{db: db, most: most, used: used, reading: map[indexKey]chan struct{}{}}
-	x.kept = otter.Must(&otter.Options[indexKey, *index]{
-		MaximumWeight: uint64(most)>>10 + 1, ExpiryCalculator: otter.ExpiryCreating[indexKey, *index](indexExpiry),
-		Weigher: func(key indexKey, x *index) uint32 { return uint32(int64(x.length())*key.weight()>>10) + 1 },
-	})
-	return x
+	return &indexes{db: db, most: most, used: used, reads: make(chan struct{}, indexReadsMax), of: map[indexKey]*keptIndex{}}
 }
 
 // current gives an index with all that is committed: nil where it is not in memory. A search that misses it has it read, and waits for that, but
@@ -79,80 +94,136 @@ func (x *indexes) current(ctx context.Context, key indexKey) (*index, error) {
 	}
 	wait, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	for {
-		if kept, ok := x.kept.GetIfPresent(key); ok {
-			if kept.tooMany {
-				return nil, nil
-			}
-			added, err := kept.follow(ctx, x.db)
-			if err != nil {
-				return nil, err
-			}
-			if added <= indexAddedMax {
-				if added > 0 {
-					x.keep(key, kept) // weighs it again
-				}
-				return kept, nil
-			}
-			x.kept.Invalidate(key)
-		}
+	for range 2 {
+		e := x.kept(key)
 		select {
-		case <-x.read(key):
+		case <-e.read:
 		case <-wait.Done():
 			return nil, ctx.Err()
 		}
+		if e.index == nil {
+			return nil, nil
+		}
+		added, err := e.index.follow(ctx, x.db)
+		switch {
+		case err != nil:
+			return nil, err
+		case added == 0:
+			return e.index, nil
+		case added <= key.addedMax():
+			x.fit(key, e, e.index.bytes())
+			return e.index, nil
+		}
+		x.drop(key, e)
 	}
+	return nil, nil
 }
 
-func (x *indexes) keep(key indexKey, kept *index) {
-	x.kept.Set(key, kept)
-	x.tell(0)
-}
-
-// tell tells how much memory is used, and is going to be.
-func (x *indexes) tell(more int64) {
-	if x.used != nil {
-		x.kept.CleanUp() // or what is to go may still be weighed
-		x.used(int64(x.kept.WeightedSize())<<10 + more)
-	}
-}
-
-// remove takes vectors out of an index, and reports whether there were any.
-func (x *indexes) remove(key indexKey, chunks []model.ChunkID) bool {
-	if x == nil || len(chunks) == 0 {
-		return false
-	}
-	kept, ok := x.kept.GetIfPresent(key)
-	if ok {
-		kept.mu.Lock()
-		defer kept.mu.Unlock()
-		ok = kept.remove(chunks)
-	}
-	return ok
-}
-
-// read reads an index in the background, once at a time.
-func (x *indexes) read(key indexKey) <-chan struct{} {
+// kept gives what is kept of a key, and has it read that is not there.
+func (x *indexes) kept(key indexKey) *keptIndex {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if done, ok := x.reading[key]; ok {
-		return done
-	}
-	done := make(chan struct{})
-	x.reading[key] = done
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), indexReadMax)
-		defer cancel()
-		defer close(done)
-		read, err := x.readAll(ctx, key)
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		delete(x.reading, key)
-		if err == nil { // or the next search tries again
-			x.keep(key, read)
+	now := time.Now()
+	for key, e := range x.of {
+		if e.isRead() && now.After(e.ends) {
+			delete(x.of, key)
+			x.tell()
 		}
-	}()
-	return done
+	}
+	e, ok := x.of[key]
+	if !ok {
+		e = &keptIndex{read: make(chan struct{})}
+		x.of[key] = e
+		go x.read(key, e)
+	}
+	e.sought = now
+	return e
+}
+
+func (e *keptIndex) isRead() bool {
+	select {
+	case <-e.read:
+		return true
+	default:
+		return false
+	}
+}
+
+func (x *indexes) read(key indexKey, e *keptIndex) {
+	x.reads <- struct{}{}
+	defer func() { <-x.reads }()
+	ctx, cancel := context.WithTimeout(context.Background(), indexReadMax)
+	defer cancel()
+	read, err := x.readAll(ctx, key, e)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e.ends = time.Now().Add(indexExpiry)
+	if err != nil {
+		e.ends, e.bytes = time.Now().Add(indexRetry), 0
+		x.tell()
+	} else {
+		e.index = read
+	}
+	close(e.read)
+}
+
+// fit makes place for what an entry takes, from those that were sought longest ago, and reports whether there is.
+func (x *indexes) fit(key indexKey, e *keptIndex, bytes int64) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.of[key] != e {
+		return false // it was dropped meanwhile
+	}
+	e.bytes = bytes
+	for x.total() > x.most {
+		oldest := key
+		for other, of := range x.of {
+			if of != e && of.bytes > 0 && of.isRead() && (oldest == key || of.sought.Before(x.of[oldest].sought)) {
+				oldest = other
+			}
+		}
+		delete(x.of, oldest)
+		if oldest == key {
+			break
+		}
+	}
+	x.tell()
+	return x.of[key] == e
+}
+
+func (x *indexes) total() (bytes int64) {
+	for _, e := range x.of {
+		bytes += e.bytes
+	}
+	return bytes
+}
+
+func (x *indexes) tell() {
+	if x.used != nil {
+		x.used(x.total())
+	}
+}
+
+// drop has the next search read an index anew.
+func (x *indexes) drop(key indexKey, e *keptIndex) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.of[key] == e {
+		delete(x.of, key)
+		x.tell()
+	}
+}
+
+// remove takes vectors out of an index.
+func (x *indexes) remove(key indexKey, chunks []model.ChunkID) {
+	x.mu.Lock()
+	e, ok := x.of[key]
+	x.mu.Unlock()
+	if ok && e.isRead() && e.index != nil {
+		e.index.mu.Lock()
+		defer e.index.mu.Unlock()
+		e.index.remove(chunks)
+	}
 }
 
 // ofIndex narrows a query over chunk_codes.
@@ -160,9 +231,9 @@ const ofIndex = "code.company_id = ? AND code.model = ? AND length(code.code) = 
 
 func (k indexKey) args() []any { return []any{k.company, k.model, codeBits * k.dimensions} }
 
-func (x *indexes) readAll(ctx context.Context, key indexKey) (*index, error) {
-	read := &index{indexKey: key}
-	err := x.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+// readAll reads an index, or none where it does not fit.
+func (x *indexes) readAll(ctx context.Context, key indexKey, e *keptIndex) (read *index, err error) {
+	err = x.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		var snapshot string
 		most, many := x.most/key.weight(), int64(0)
 		if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = ?", indexReadMax.Milliseconds()); err != nil {
@@ -171,11 +242,13 @@ func (x *indexes) readAll(ctx context.Context, key indexKey) (*index, error) {
 		err := tx.NewRaw("SELECT pg_current_snapshot()::text, count(*) FROM (SELECT FROM chunk_codes AS code WHERE "+ofIndex+" LIMIT ?) AS counted",
 			append(key.args(), most+1)...).Scan(ctx, &snapshot, &many)
 		if err != nil || many > most {
-			read.tooMany = true
 			return err
 		}
+		if !x.fit(key, e, many*key.weight()) {
+			return errNoPlace
+		}
+		read = &index{indexKey: key}
 		read.snapshot.Store(&snapshot) // what is committed after this is read, and will be followed, too
-		x.tell(many * key.weight())
 		read.ids, read.codes = make([]model.ChunkID, 0, many), make(bitCode, 0, many*int64(codeWords(key.dimensions)))
 		read.vectors = make([]byte, 0, many*int64(shortSize(key.dimensions)))
 		codes := tx.NewRaw("SELECT chunk_id, model FROM chunk_codes AS code WHERE "+ofIndex, key.args()...)
@@ -184,11 +257,11 @@ func (x *indexes) readAll(ctx context.Context, key indexKey) (*index, error) {
 	return read, err
 }
 
+var errNoPlace = errors.New("other indexes that are being read leave no place")
+
 // index has the vectors of a company.
 type index struct {
 	indexKey
-	tooMany bool // to be kept
-
 	snapshot atomic.Pointer[string] // of the database, where all vectors that it shows are known: a pg_snapshot
 
 	mu      sync.RWMutex
@@ -197,13 +270,14 @@ type index struct {
 	vectors []byte  // a shortVector for each id
 }
 
-func (x *index) length() int {
+// bytes is what memory it takes.
+func (x *index) bytes() int64 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.ids)
+	return int64(cap(x.ids)*len(uuid.UUID{}) + 8*cap(x.codes) + cap(x.vectors))
 }
 
-// follow adds what was committed since it was last asked, and reports how many: none of them where that is more than indexAddedMax.
+// follow adds what was committed since it was last asked, and reports how many: none of them where that is more than addedMax.
 func (x *index) follow(ctx context.Context, db *bun.DB) (int, error) {
 	for {
 		since := x.snapshot.Load()
@@ -216,9 +290,10 @@ func (x *index) follow(ctx context.Context, db *bun.DB) (int, error) {
 				SELECT vector FROM chunk_embeddings AS embedding WHERE embedding.chunk_id = added.chunk_id AND embedding.model = added.model
 			), '') AS added
 			FROM (SELECT chunk_id, model FROM chunk_codes AS code WHERE `+ofIndex+`
-				AND written_by >= pg_snapshot_xmin(?) AND NOT pg_visible_in_snapshot(written_by, ?) LIMIT ?) AS added`,
-			append(x.args(), *since, *since, indexAddedMax+1)...).Scan(ctx, &now)
-		if err != nil || now.Many > indexAddedMax {
+				AND written_by >= pg_snapshot_xmin(?) AND NOT pg_visible_in_snapshot(written_by, ?)
+				AND written_by < pg_snapshot_xmax(pg_current_snapshot()) LIMIT ?) AS added`, // a restored database has larger ones, which were read
+			append(x.args(), *since, *since, x.addedMax()+1)...).Scan(ctx, &now)
+		if err != nil || now.Many > x.addedMax() {
 			return now.Many, err
 		}
 		if x.add(now.Added, since, &now.Snapshot) {
@@ -260,8 +335,7 @@ func (x *index) append(row []byte) {
 	x.vectors = appendShort(x.vectors, vector)
 }
 
-// remove reports whether there was any of them.
-func (x *index) remove(chunks []model.ChunkID) bool {
+func (x *index) remove(chunks []model.ChunkID) {
 	gone := make(map[model.ChunkID]struct{}, len(chunks))
 	for _, id := range chunks {
 		gone[id] = struct{}{}
@@ -278,9 +352,7 @@ func (x *index) remove(chunks []model.ChunkID) bool {
 		}
 		left++
 	}
-	removed := left < len(x.ids)
 	x.ids, x.codes, x.vectors = x.ids[:left], x.codes[:left*words], x.vectors[:left*size]
-	return removed
 }
 
 // nearest gives up to n chunks, those with the vectors most like the query's, the best first.

@@ -267,6 +267,15 @@ func TestIndexOfDeletedChunks(t *testing.T) {
 		}
 	}
 	query := w.near(modelA, 3)
+	var searches sync.WaitGroup
+	for range 4 {
+		searches.Go(func() {
+			if got := w.ids(t, w.kept, w.manager, query, nil); len(got) != 100 {
+				t.Errorf("beside others %d are found", len(got))
+			}
+		})
+	}
+	searches.Wait()
 	want, got := w.ids(t, w.plain, w.manager, query, nil), w.ids(t, w.kept, w.manager, query, nil)
 	if len(want) != 100 || !sameFirst(got, want) || len(got) != len(want) {
 		t.Errorf("%d are found, %d otherwise", len(got), len(want))
@@ -300,13 +309,23 @@ func TestMemoryOfIndexes(t *testing.T) {
 	t.Parallel()
 	const each = 16 + 3*8 + 4 + dimensionsA
 	w := newIndexWorld(t, 4*chunksEach*each)
-	for _, c := range []struct {
-		as      *model.User
-		vectors int64
-	}{{w.manager, 4 * chunksEach}, {w.stranger, chunksEach}} {
-		w.awaitMemory(t, c.as, nil)
-		if got := w.used.Load(); got < c.vectors*each-2<<10 || got > 4*chunksEach*each+2<<10 {
-			t.Errorf("%d bytes are used for %d vectors", got, c.vectors)
+	// Both do not fit, and the one that searched last is kept.
+	for range 3 {
+		for _, c := range []struct {
+			as      *model.User
+			vectors int64
+		}{{w.manager, 4 * chunksEach}, {w.stranger, chunksEach}} {
+			for n := range 2 {
+				if !w.comparesInMemory(t, c.as, nil) {
+					t.Fatal("the vectors are not in memory")
+				}
+				if reads := strings.Contains(strings.Join(w.sql.Statements(false), "\n"), "AS counted"); reads != (n == 0) {
+					t.Errorf("search %d has the vectors read: %t", n, reads)
+				}
+			}
+			if got := w.used.Load(); got != c.vectors*each {
+				t.Errorf("%d bytes are used for %d vectors", got, c.vectors)
+			}
 		}
 	}
 }
@@ -357,10 +376,24 @@ func TestIndexIsReadAnew(t *testing.T) {
 	}
 	for _, id := range w.ids(t, w.kept, w.stranger, w.vectors[modelA][like], nil) {
 		if _, old := w.vectors[modelA][id]; !old {
+			w.restored(t)
 			return
 		}
 	}
 	t.Error("nothing of what was added is found")
+}
+
+// restored has all written by transactions that are still to come, as they seem to be in a database that was restored. They are read once.
+func (w *indexWorld) restored(t *testing.T) {
+	t.Helper()
+	if _, err := w.Pool.ExecContext(t.Context(), "UPDATE chunk_codes SET written_by = '9000000000'"); err != nil {
+		t.Fatal(err)
+	}
+	w.kept = repo.New(w.Pool, repo.Options{SearchMemory: 1 << 22, Hooks: []bun.QueryHook{w.sql}})
+	w.awaitMemory(t, w.stranger, nil)
+	if !w.comparesInMemory(t, w.stranger, nil) || strings.Contains(strings.Join(w.sql.Statements(false), "\n"), "AS counted") {
+		t.Error("what was restored is read again and again")
+	}
 }
 
 // randomVectors are of length 1.

@@ -101,7 +101,7 @@ func (r Reader) Search(ctx context.Context, s model.Search, query *QueryVector) 
 	}
 }
 
-// forgetGone takes those hits out of memory that are there no more, and reports whether it has.
+// forgetGone takes those hits out of memory that are there no more, and reports whether there were any.
 func (r Reader) forgetGone(ctx context.Context, f *model.SearchFilter, query *QueryVector, hits []found) (bool, error) {
 	if query == nil || r.indexes == nil {
 		return false, nil
@@ -111,12 +111,13 @@ func (r Reader) forgetGone(ctx context.Context, f *model.SearchFilter, query *Qu
 		return false, nil
 	}
 	var gone []model.ChunkID
-	err := r.db.NewRaw(`SELECT id FROM unnest(?::uuid[]) AS id
-		WHERE NOT EXISTS (SELECT FROM chunk_codes AS code WHERE code.chunk_id = id AND code.model = ?)`, uuidArray(idsOf(hits)), key.model).Scan(ctx, &gone)
+	err := r.db.NewRaw("SELECT id FROM unnest(?::uuid[]) AS id WHERE NOT EXISTS (SELECT FROM document_chunks AS chunk WHERE chunk.id = id.id)",
+		uuidArray(idsOf(hits))).Scan(ctx, &gone)
 	if err != nil {
 		return false, translate(err)
 	}
-	return r.indexes.remove(key, gone), nil
+	r.indexes.remove(key, gone)
+	return len(gone) > 0, nil
 }
 
 // ranked are the hits of the search, without what they say, the best first.
@@ -174,7 +175,7 @@ const inOneProcess = "(SELECT set_config('max_parallel_workers_per_gather', '0',
 
 // byVector finds the chunks whose vectors are most like the query's, the best first.
 func (r Reader) byVector(ctx context.Context, f *model.SearchFilter, query QueryVector) ([]found, error) {
-	if r.vectors != nil && r.vectors.PGVector != "" {
+	if r.searchesByPGVector() {
 		return r.byPGVector(ctx, f, query)
 	}
 	if key, ok := r.indexKey(f, query); ok {
@@ -205,8 +206,14 @@ func (r Reader) byVector(ctx context.Context, f *model.SearchFilter, query Query
 	return hits[:min(len(hits), model.SearchHitsMax)], nil
 }
 
+// searchesByPGVector reports whether pgvector finds the nearest.
+func (r Reader) searchesByPGVector() bool { return r.vectors != nil && r.vectors.PGVector != "" }
+
 // indexKey says in which index a search is, if it is in all that a company has.
 func (r Reader) indexKey(f *model.SearchFilter, query QueryVector) (indexKey, bool) {
+	if r.searchesByPGVector() {
+		return indexKey{}, false
+	}
 	var rest model.SearchFilter
 	if f != nil {
 		rest = *f
