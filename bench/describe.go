@@ -30,7 +30,7 @@ var workloadNames = func() []string {
 func describe(s *stage, c settings, began time.Time) run {
 	return run{
 		Kind: kindRun, Started: began.UTC().Truncate(time.Second), Machine: thisMachine(), Versions: versions(s),
-		Scale: c.Scale, Rounds: c.Rounds, Duration: c.Duration.String(), Warmup: c.Warmup.String(),
+		Scale: c.Scale, Rounds: c.Rounds, Duration: c.Duration.String(), Warmup: c.Warmup.String(), Settle: c.Settle.String(),
 		Connections: c.Connections, Peers: c.Peers,
 	}
 }

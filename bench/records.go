@@ -30,6 +30,7 @@ type run struct {
 	Rounds      int               `json:"rounds"`
 	Duration    string            `json:"duration"`
 	Warmup      string            `json:"warmup"`
+	Settle      string            `json:"settle,omitempty"`
 	Connections []int             `json:"connections"`
 	Peers       []string          `json:"peers"`
 }

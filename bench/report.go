@@ -65,8 +65,12 @@ func (r *results) method() string {
 		versions = append(versions, name+" "+about.Versions[name])
 	}
 	fmt.Fprintf(&text, "- **Versions**: %s\n", strings.Join(versions, ", "))
-	fmt.Fprintf(&text, "- **Run**: %s, took %s; scale %v; cells of %s after %s, %d rounds\n", about.Started.Format("2006-01-02 15:04 MST"),
-		about.Took, about.Scale, about.Duration, about.Warmup, about.Rounds)
+	settled := ""
+	if about.Settle != "" && about.Settle != "0s" {
+		settled = " behind one that is not recorded and warms for " + about.Settle
+	}
+	fmt.Fprintf(&text, "- **Run**: %s, took %s; scale %v; cells of %s after %s, %d rounds%s\n", about.Started.Format("2006-01-02 15:04 MST"),
+		about.Took, about.Scale, about.Duration, about.Warmup, about.Rounds, settled)
 	text.WriteString("- **Order**: per workload and number of connections, each round measures all peers one after the other and begins with " +
 		"another one. A ratio is the median of the rounds' ratios; any other figure is the median of the rounds.\n" +
 		"- **Load**: a closed loop. Each connection sends its next request when it has its answer, on the same machine as the servers.\n" +

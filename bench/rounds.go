@@ -119,6 +119,9 @@ func (s *stage) measureAll(ctx context.Context, c settings, workloads []workload
 					p := s.peers[(i+round)%len(s.peers)]
 					done++
 					one := plan{workload: w, connections: connections, round: round, warmup: c.Warmup, duration: c.Duration}
+					if round == 0 {
+						one.warmup = max(c.Warmup, c.Settle)
+					}
 					measured, err := s.measureOne(ctx, p, one, known)
 					if err != nil {
 						return err
