@@ -161,7 +161,7 @@ func (x *indexes) read(key indexKey, e *keptIndex) {
 	close(e.read)
 }
 
-// fit makes place for what an entry takes, from those that were sought longest ago, and reports whether there is.
+// fit makes place for what an index takes, from those that were sought longest ago, and reports whether there is.
 func (x *indexes) fit(key indexKey, e *keptIndex, bytes int64) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()

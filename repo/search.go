@@ -113,11 +113,11 @@ func (r Reader) forgetGone(ctx context.Context, f *model.SearchFilter, query *Qu
 	var gone []model.ChunkID
 	err := r.db.NewRaw("SELECT id FROM unnest(?::uuid[]) AS id WHERE NOT EXISTS (SELECT FROM document_chunks AS chunk WHERE chunk.id = id.id)",
 		uuidArray(idsOf(hits))).Scan(ctx, &gone)
-	if err != nil {
+	if err != nil || len(gone) == 0 {
 		return false, translate(err)
 	}
 	r.indexes.remove(key, gone)
-	return len(gone) > 0, nil
+	return true, nil
 }
 
 // ranked are the hits of the search, without what they say, the best first.
@@ -196,8 +196,8 @@ func (r Reader) byVector(ctx context.Context, f *model.SearchFilter, query Query
 		OrderExpr("bit_count(?TableAlias.code # ?::varbit)", codeOf(query.Vector).varbit(len(query.Vector))).Limit(candidatesMax)
 	var hits []found
 	err = eachVector(ctx, r.db, candidates, len(query.Vector), func(row []byte) {
-		id, vector := cutID(row)
-		hits = append(hits, found{id, float64(shortVector(appendShort(nil, vectorOf(vector))).dot(query.Vector))})
+		id, raw := cutID(row)
+		hits = append(hits, found{id, float64(shortVector(appendShort(nil, vectorOf(raw))).dot(query.Vector))})
 	})
 	if err != nil {
 		return nil, translate(err)
