@@ -39,7 +39,7 @@ var chosen = weights{gram: 25, pair: 60, group: 700, meaning: 0.8, tender: 60, r
 type offline struct {
 	weights
 	thesaurus *thesaurus
-	meanings  map[string]meaning
+	meanings  *meanings
 	workers   sync.Pool
 }
 
@@ -50,7 +50,7 @@ var theOffline = sync.OnceValue(func() *offline { return newOffline(chosen, gene
 func Offline() Embedder { return theOffline() }
 
 func newOffline(w weights, t *thesaurus) *offline {
-	o := &offline{weights: w, thesaurus: t, meanings: meanings()}
+	o := &offline{weights: w, thesaurus: t, meanings: knownMeanings()}
 	o.workers.New = func() any {
 		return &worker{offline: o, known: map[string]*word{}, stems: map[uint64]int{}, pairs: map[uint64]struct{}{}, groups: make([]int64, t.groups)}
 	}
@@ -163,7 +163,7 @@ func (w *worker) learn(written string) *word {
 	written = strings.Clone(written) // not the whole text
 	one := &word{stop: isStopWord(written), stem: stem(written), ideograph: ofIdeographs(written)}
 	one.hash = hash(hashStart, one.stem)
-	known, ok := w.meanings[one.stem]
+	known, ok := w.meanings.of(one.stem)
 	one.meaning = known.vector
 	one.rarity = int64(min(known.rarity, w.rareMax))
 	if first, _ := utf8.DecodeRuneInString(written); !ok {

@@ -194,17 +194,25 @@ func TestThesaurus(t *testing.T) {
 
 func TestMeanings(t *testing.T) {
 	t.Parallel()
-	known := meanings()
-	for s, m := range known {
-		if len(m.vector) != meaningDimensions || m.rarity <= 0 || !utf8.ValidString(s) {
+	known := knownMeanings()
+	for _, at := range known.at {
+		s := known.stem(at)
+		if m, ok := known.of(s); !ok || len(m.vector) != meaningDimensions || m.rarity <= 0 || !utf8.ValidString(s) {
 			t.Fatalf("%q: %d numbers, rarity %d", s, len(m.vector), m.rarity)
 		}
 	}
 	if license, err := os.ReadFile("WORDNET-LICENSE"); err != nil || len(license) < 1000 || !strings.HasSuffix(vectorsFile, string(license)) {
 		t.Errorf("the vectors come without their license: %v", err)
 	}
-	if len(known) < 10_000 || known["law"].rarity >= known["jurisprud"].rarity {
-		t.Errorf("%d stems", len(known))
+	law, _ := known.of("law")
+	jurisprudence, ok := known.of("jurisprud")
+	if len(known.at) < 10_000 || !ok || law.rarity >= jurisprudence.rarity {
+		t.Errorf("%d stems, rarities %d and %d", len(known.at), law.rarity, jurisprudence.rarity)
+	}
+	for _, unknown := range []string{"", "lawx", "\xff", "zzzz"} {
+		if m, ok := known.of(unknown); ok {
+			t.Errorf("%q has a meaning: %v", unknown, m)
+		}
 	}
 }
 
