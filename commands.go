@@ -12,6 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"dossier/internal/auth"
 	"dossier/internal/config"
 	"dossier/internal/pgconn"
@@ -22,6 +24,80 @@ import (
 	"dossier/model"
 	"dossier/repo"
 )
+
+// newCommandLine is the program's command line. Every command has --help, which needs no settings.
+func newCommandLine() *cobra.Command {
+	root := newCommand("dossier", "Serve the API. Without POSTGRES_URL it runs a PostgreSQL of its own.", serveAPI)
+	root.Long = "The GraphQL API of Dossier.\n\n" + root.Short + "\nEnvironment variables configure it: see .env.example."
+	root.SilenceErrors, root.SilenceUsage = true, true // main says what went wrong, in one line
+	extract := newCommand("extract", "Read a file in a process of its own. The server starts this itself.", readFile)
+	extract.Hidden = true
+	root.AddCommand(
+		newCommand("serve", root.Short, serveAPI),
+		newGroup("migrate", "Change the database's schema.",
+			newCommand("up", "Apply what is pending. One instance at a time does; others wait.", migrateUp),
+			newCommand("down", "Take the newest migration back, with the data it holds.", migrateDown),
+			newCommand("status", "List the migrations and when each was applied.", migrateStatus),
+			newCommandWith("create NAME", "Write an empty migration into ./migrations. NAME says what it does, in lower-case words: add_themes.",
+				func(_ context.Context, arguments []string) error { return migrateCreate(arguments[0]) }),
+		),
+		newCommand("seed", "Load the demo data into an empty database.", loadSeed),
+		newCommandWith("invite-admin EMAIL NAME", "Add platform staff, and print the link to set a password by. The way to a first user.",
+			func(ctx context.Context, arguments []string) error {
+				return inviteAdmin(ctx, arguments[0], arguments[1])
+			}),
+		newReembed(),
+		newGroup("blobs", "Look after the documents' bytes.", newBlobsCheck()),
+		newCommand("health", "Ask the server on this machine whether it is ready; exit with 0 if it is.", checkHealth),
+		extract,
+		newCommand("schema", "Print the GraphQL schema.", printSchema),
+		newCommand("version", "Print the version.", printVersion),
+	)
+	return root
+}
+
+func newCommand(name, short string, run func(context.Context) error) *cobra.Command {
+	return newCommandWith(name, short, func(ctx context.Context, _ []string) error { return run(ctx) })
+}
+
+// newCommandWith is a command whose usage has a name for each of its arguments.
+func newCommandWith(usage, short string, run func(ctx context.Context, arguments []string) error) *cobra.Command {
+	names := strings.Fields(usage)[1:]
+	return &cobra.Command{
+		Use: usage, Short: short, SuggestionsMinimumDistance: 2, DisableFlagsInUseLine: true,
+		Args: func(c *cobra.Command, arguments []string) error {
+			switch {
+			case len(arguments) < len(names):
+				return fmt.Errorf("%s needs %s", c.Name(), strings.Join(names, " and "))
+			case len(arguments) > len(names):
+				return errUnexpected(c, arguments[len(names)])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, arguments []string) error { return run(c.Context(), arguments) },
+	}
+}
+
+// newGroup is a command that does nothing without one of its own.
+func newGroup(name, short string, members ...*cobra.Command) *cobra.Command {
+	var names []string
+	for _, member := range members {
+		names = append(names, member.Name())
+	}
+	c := newCommand(name, short, func(context.Context) error {
+		return fmt.Errorf("%s needs one of: %s", name, strings.Join(names, ", "))
+	})
+	c.AddCommand(members...)
+	return c
+}
+
+func errUnexpected(c *cobra.Command, argument string) error {
+	var hint string
+	if similar := c.SuggestionsFor(argument); len(similar) > 0 {
+		hint = fmt.Sprintf("; did you mean %s?", similar[0])
+	}
+	return fmt.Errorf("unexpected %q%s", argument, hint)
+}
 
 // start reads the configuration.
 func start() (config.Config, *slog.Logger, error) {
@@ -46,17 +122,8 @@ func withDatabase(ctx context.Context, run func(config.Config, *database) error)
 	return run(c, db)
 }
 
-type migrateCommand struct {
-	Up     migrateUp     `cmd:"" help:"Apply what is pending. One instance at a time does; others wait."`
-	Down   migrateDown   `cmd:"" help:"Take the newest migration back, with the data it holds."`
-	Status migrateStatus `cmd:"" help:"List the migrations and when each was applied."`
-	Create migrateCreate `cmd:"" help:"Write an empty migration into ./migrations."`
-}
-
-type migrateUp struct{}
-
-// Run applies what is pending.
-func (migrateUp) Run(ctx context.Context) error {
+// migrateUp applies what is pending.
+func migrateUp(ctx context.Context) error {
 	return withDatabase(ctx, func(c config.Config, db *database) error {
 		applied, err := db.migrateUp(ctx, c)
 		for _, name := range applied {
@@ -69,10 +136,8 @@ func (migrateUp) Run(ctx context.Context) error {
 	})
 }
 
-type migrateDown struct{}
-
-// Run takes the newest migration back.
-func (migrateDown) Run(ctx context.Context) error {
+// migrateDown takes the newest migration back.
+func migrateDown(ctx context.Context) error {
 	return withDatabase(ctx, func(_ config.Config, db *database) error {
 		return db.apart("migrate", func(pool *sql.DB) error {
 			name, err := migrations.Down(ctx, pool)
@@ -89,10 +154,8 @@ func (migrateDown) Run(ctx context.Context) error {
 	})
 }
 
-type migrateStatus struct{}
-
-// Run lists the migrations.
-func (migrateStatus) Run(ctx context.Context) error {
+// migrateStatus lists the migrations.
+func migrateStatus(ctx context.Context) error {
 	return withDatabase(ctx, func(_ config.Config, db *database) error {
 		return db.apart("migrate", func(pool *sql.DB) error {
 			list, err := migrations.List(ctx, pool)
@@ -112,23 +175,17 @@ func (migrateStatus) Run(ctx context.Context) error {
 	})
 }
 
-type migrateCreate struct {
-	Name string `arg:"" help:"What it does, in lower-case words: add_themes."`
-}
-
-// Run writes an empty migration.
-func (m migrateCreate) Run() error {
-	path, err := migrations.Create("migrations", m.Name, time.Now())
+// migrateCreate writes an empty migration.
+func migrateCreate(name string) error {
+	path, err := migrations.Create("migrations", name, time.Now())
 	if err == nil {
 		fmt.Println("wrote", path)
 	}
 	return err
 }
 
-type seedCommand struct{}
-
-// Run loads the demo data. Its sign-ins have a password that everyone knows: it refuses production.
-func (seedCommand) Run(ctx context.Context) error {
+// loadSeed loads the demo data. Its sign-ins have a password that everyone knows: it refuses production.
+func loadSeed(ctx context.Context) error {
 	return withDatabase(ctx, func(c config.Config, db *database) error {
 		if !c.IsDevelopment() {
 			return errors.New("the demo data has passwords that everyone knows: it is for development only")
@@ -153,14 +210,9 @@ func (seedCommand) Run(ctx context.Context) error {
 	})
 }
 
-type inviteAdminCommand struct {
-	Email string `arg:"" help:"An email address that no user has."`
-	Name  string `arg:"" help:"The person's name."`
-}
-
-// Run adds a user of the platform itself, and prints the link by which that one sets a password: nobody else could make the first.
-func (i inviteAdminCommand) Run(ctx context.Context) error {
-	in := model.InviteUserInput{Email: i.Email, Name: i.Name, Role: model.RoleAdmin}
+// inviteAdmin adds a user of the platform itself, and prints the link by which that one sets a password: nobody else could make the first.
+func inviteAdmin(ctx context.Context, email, name string) error {
+	in := model.InviteUserInput{Email: email, Name: name, Role: model.RoleAdmin}
 	if err := in.Validate(); err != nil {
 		return err
 	}
@@ -174,24 +226,20 @@ func (i inviteAdminCommand) Run(ctx context.Context) error {
 			return err
 		})
 		if err == nil {
-			fmt.Printf("%s can set a password until %s:\n%s\n", i.Email, invitation.ExpiresAt.Format(time.RFC3339), auth.InvitationLink(c.AppURL, token))
+			fmt.Printf("%s can set a password until %s:\n%s\n", email, invitation.ExpiresAt.Format(time.RFC3339), auth.InvitationLink(c.AppURL, token))
 		}
 		return err
 	})
 }
 
-type schemaCommand struct{}
-
-// Run prints the SDL.
-func (schemaCommand) Run() error {
+// printSchema prints the SDL.
+func printSchema(context.Context) error {
 	_, err := fmt.Print(schema)
 	return err
 }
 
-type versionCommand struct{}
-
-// Run prints the version that the Go toolchain noted.
-func (versionCommand) Run() error {
+// printVersion prints the version that the Go toolchain noted.
+func printVersion(context.Context) error {
 	_, err := fmt.Println("dossier", version())
 	return err
 }

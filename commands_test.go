@@ -46,7 +46,7 @@ func TestHelp(t *testing.T) {
 		"version":        "Print the version",
 	} {
 		// Help needs no configuration that is right.
-		run(t, append(strings.Fields(arguments), "--help"), "APP_ENV=wrong").wantOutput(t, says, "Usage: dossier "+arguments)
+		run(t, append(strings.Fields(arguments), "--help"), "APP_ENV=wrong").wantOutput(t, says, "Usage:\n  "+strings.TrimSpace("dossier "+arguments))
 	}
 }
 

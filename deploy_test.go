@@ -48,6 +48,38 @@ func TestBinaryIsStatic(t *testing.T) {
 	}
 }
 
+// A linker leaves out the methods that nobody calls, unless anything that is called looks for methods by their names: one template, say,
+// brings all methods of all types along, a third of the program. go build -ldflags=-dumpdep marks with ReflectMethod who does.
+func TestBinaryHasNoMethodsThatNobodyCalls(t *testing.T) {
+	t.Parallel()
+	file, err := elf.Open(binary)
+	if err != nil {
+		t.Skip("not checked, the system has another format: ", err)
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const client = "github.com/aws/aws-sdk-go-v2/service/s3.(*Client)."
+	has := func(name string) bool {
+		return slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return s.Name == client+name })
+	}
+	if !has("PutObject") || has("CreateBucket") {
+		t.Errorf("it has S3's PutObject: %t; and CreateBucket, which nobody calls: %t", has("PutObject"), has("CreateBucket"))
+	}
+}
+
+// What is built for users is built with what these tests run.
+func TestBuildTags(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"deploy/Dockerfile", "README.md", "bench/build.go"} {
+		if !strings.Contains(readText(t, name), buildTags) {
+			t.Errorf("%s does not build with -tags %s", name, buildTags)
+		}
+	}
+}
+
 // readOnly runs the program as the user nobody on a file system that can be written below the folder only.
 func readOnly(t *testing.T, folder string, settings ...string) *exec.Cmd {
 	t.Helper()

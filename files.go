@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"dossier/internal/blob"
 	"dossier/internal/config"
 	"dossier/internal/files"
@@ -101,14 +103,21 @@ func sweep(ctx context.Context, f *files.Files, logger *slog.Logger) error {
 	return err
 }
 
-type blobsCommand struct {
-	Check blobsCheck `cmd:"" help:"Compare the store of documents with the database, and remove what no row has."`
+// blobsCheck is how the store of documents is compared with the database.
+type blobsCheck struct {
+	dryRun  bool
+	minAge  time.Duration
+	stopped bool
 }
 
-type blobsCheck struct {
-	DryRun  bool          `help:"Remove nothing."`
-	MinAge  time.Duration `help:"Leave what is younger: a request may be about to make a document of it." default:"6h"`
-	Stopped bool          `help:"No server takes files at present: needed to remove what is younger than 6h."`
+func newBlobsCheck() *cobra.Command {
+	var check blobsCheck
+	c := newCommand("check", "Compare the store of documents with the database, and remove what no row has.",
+		func(ctx context.Context) error { return check.run(ctx) })
+	c.Flags().BoolVar(&check.dryRun, "dry-run", false, "remove nothing")
+	c.Flags().DurationVar(&check.minAge, "min-age", files.SweepAge, "leave what is younger: a request may be about to make a document of it")
+	c.Flags().BoolVar(&check.stopped, "stopped", false, "no server takes files at present: needed to remove what is younger than 6h")
+	return c
 }
 
 var (
@@ -116,9 +125,9 @@ var (
 	errYoung   = fmt.Errorf("what is younger than %s may be about to become a document: give --stopped if no server runs", files.SweepAge)
 )
 
-// Run compares and removes. Documents whose bytes are not there make it fail.
-func (b blobsCheck) Run(ctx context.Context) error {
-	if b.MinAge < files.SweepAge && !b.DryRun && !b.Stopped {
+// run compares and removes. Documents whose bytes are not there make it fail.
+func (b blobsCheck) run(ctx context.Context) error {
+	if b.minAge < files.SweepAge && !b.dryRun && !b.stopped {
 		return errYoung
 	}
 	return withDatabase(ctx, func(c config.Config, db *database) error {
@@ -129,7 +138,7 @@ func (b blobsCheck) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		swept, err := f.Sweep(ctx, b.MinAge, b.DryRun)
+		swept, err := f.Sweep(ctx, b.minAge, b.dryRun)
 		for _, document := range swept.Missing {
 			fmt.Printf("missing  %s  %s\n", document.ID, *document.BlobName)
 		}
@@ -140,7 +149,7 @@ func (b blobsCheck) Run(ctx context.Context) error {
 			return err
 		}
 		done := "removed"
-		if b.DryRun {
+		if b.dryRun {
 			done = "to be removed"
 		}
 		fmt.Printf("%d blobs: %d without a row %s (%d bytes); %d expired uploads; %d documents without their bytes\n",

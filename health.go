@@ -18,10 +18,8 @@ const healthTimeout = 2 * time.Second
 // healthBytesMax bounds what is read of an answer.
 const healthBytesMax = 1 << 10
 
-type healthCommand struct{}
-
-// Run is the health check of a container, which has no shell and no curl.
-func (healthCommand) Run(ctx context.Context) error {
+// checkHealth is the health check of a container, which has no shell and no curl.
+func checkHealth(ctx context.Context) error {
 	c, err := config.Read()
 	if err != nil {
 		return fmt.Errorf("the environment is not right:\n%w", err)

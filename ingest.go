@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"dossier/internal/config"
 	"dossier/internal/embedding"
 	"dossier/internal/extract"
@@ -133,12 +135,17 @@ func (d archive) run(ctx context.Context, c config.Config, prepared <-chan struc
 	return func() { cancel(); running.Wait() }
 }
 
-type reembedCommand struct {
-	Prune bool `help:"Delete the vectors of other models than those of the settings afterwards."`
+func newReembed() *cobra.Command {
+	var prune bool
+	c := newCommand("reembed", "Make the vectors that chunks lack of the model in the settings, and the index of words in its language.",
+		func(ctx context.Context) error { return reembed(ctx, prune) })
+	c.Flags().BoolVar(&prune, "prune", false, "delete the vectors of other models than those of the settings afterwards")
+	return c
 }
 
-// Run makes the vectors that chunks lack of the models in the settings. Servers go on meanwhile.
-func (r reembedCommand) Run(ctx context.Context) error {
+// reembed makes the vectors that chunks lack of the models in the settings; prune then deletes those of other models. Servers go on
+// meanwhile.
+func reembed(ctx context.Context, prune bool) error {
 	return withDatabase(ctx, func(c config.Config, db *database) error {
 		if err := db.prepareSchema(ctx, c); err != nil {
 			return err
@@ -148,7 +155,7 @@ func (r reembedCommand) Run(ctx context.Context) error {
 			return err
 		}
 		err := d.pipeline.Reembed(ctx, nil, func(name string, done int) { fmt.Printf("%s: %d chunks\n", name, done) })
-		if err == nil && r.Prune {
+		if err == nil && prune {
 			var pruned int
 			pruned, err = d.pipeline.Prune(ctx)
 			fmt.Printf("%d vectors of other models deleted\n", pruned)

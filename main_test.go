@@ -33,6 +33,10 @@ const (
 	laterStartMax = 10 * 500 * time.Millisecond // likewise
 )
 
+// buildTags are those of deploy/Dockerfile. They leave out gRPC, which the clients of clouds bring along, and its tracing, for whose
+// templates the linker would keep every method of every type.
+const buildTags = "grpcnotrace,disable_grpc_modules"
+
 var binary string
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -53,7 +57,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "dossier")
-	build := exec.Command("go", "build", "-o", binary, ".")
+	build := exec.Command("go", "build", "-tags", buildTags, "-o", binary, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as deploy/Dockerfile builds it
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, output)

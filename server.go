@@ -11,42 +11,22 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/alecthomas/kong"
 )
 
 //go:embed schema.graphqls
 var schema string
 
-// commands are what the program does; each has --help.
-type commands struct {
-	Serve       serveCommand       `cmd:"" default:"1" help:"Serve the API. Without POSTGRES_URL it runs a PostgreSQL of its own."`
-	Migrate     migrateCommand     `cmd:"" help:"Change the database's schema."`
-	Seed        seedCommand        `cmd:"" help:"Load the demo data into an empty database."`
-	InviteAdmin inviteAdminCommand `cmd:"" help:"Add platform staff, and print the link to set a password by. The way to a first user."`
-	Reembed     reembedCommand     `cmd:"" help:"Make the vectors that chunks lack of the model in the settings, and the index of words in its language."`
-	Blobs       blobsCommand       `cmd:"" help:"Look after the documents' bytes."`
-	Health      healthCommand      `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 0 if it is."`
-	Extract     extractCommand     `cmd:"" hidden:"" help:"Read a file in a process of its own. The server starts this itself."`
-	Schema      schemaCommand      `cmd:"" help:"Print the GraphQL schema."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
-}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	command := kong.Parse(&commands{}, kong.Name("dossier"), kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Description("The GraphQL API of Dossier. Environment variables configure it: see .env.example."))
-	if err := command.Run(); err != nil {
+	if err := newCommandLine().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "dossier:", err)
 		os.Exit(1)
 	}
 }
 
-type serveCommand struct{}
-
-// Run serves until the context ends.
-func (serveCommand) Run(ctx context.Context) error {
+// serveAPI serves until the context ends.
+func serveAPI(ctx context.Context) error {
 	started := time.Now()
 	c, logger, err := start()
 	if err != nil {

@@ -15,6 +15,9 @@ import (
 	"strings"
 )
 
+// dossierTags are those of deploy/Dockerfile.
+const dossierTags = "grpcnotrace,disable_grpc_modules"
+
 // builder makes the peers' programs in the work folder, from the source beside it.
 type builder struct {
 	source   string // the folder bench of the source
@@ -52,7 +55,7 @@ func (b *builder) build(ctx context.Context, peers []string) error {
 	}
 	if slices.Contains(peers, dossierName) {
 		say("building %s", dossierName)
-		if err := runTool(ctx, filepath.Dir(b.source), "go", "build", "-o", b.program(dossierName), "."); err != nil {
+		if err := runTool(ctx, filepath.Dir(b.source), "go", "build", "-tags", dossierTags, "-o", b.program(dossierName), "."); err != nil {
 			return err
 		}
 	}

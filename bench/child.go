@@ -116,7 +116,8 @@ func (c *child) await(ctx context.Context, limit time.Duration, ask func() error
 func runTool(ctx context.Context, dir string, argv ...string) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "NODE_ENV=development") // in production npm leaves out what compiles
+	// In production npm leaves out what compiles; Go's programs are static, as an image has them.
+	cmd.Env = append(os.Environ(), "NODE_ENV=development", "CGO_ENABLED=0")
 	cmd.SysProcAttr = apart()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	if output, err := cmd.CombinedOutput(); err != nil {
