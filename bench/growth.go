@@ -43,6 +43,7 @@ type growthCommand struct {
 	Rounds   int               `env:"ROUNDS" default:"3" help:"How often each cell is measured."`
 	Duration time.Duration     `env:"DURATION" default:"2s" help:"How long a cell is measured."`
 	Warmup   time.Duration     `env:"WARMUP" default:"1.5s" help:"How long a cell runs before."`
+	Settle   time.Duration     `env:"SETTLE" default:"4s" help:"How long it does so in the round before the first, which is not recorded: each of PostgreSQL's processes has to have seen the pages that it reads."`
 	Peers    []string          `env:"PEERS" default:"dossier,limit" help:"Who is measured, of dossier, limit, and the names in --variants. The series of pages and depth are for Dossier alone."`
 	Variants map[string]string `env:"VARIANTS" placeholder:"NAME=COMMAND;…" help:"Other builds of Dossier to measure beside it."`
 }
@@ -93,7 +94,7 @@ func (c growthCommand) kept(path string) ([]cell, error) {
 
 func (c growthCommand) settings(scale float64) settings {
 	return settings{
-		Scale: scale, Rounds: c.Rounds, Duration: c.Duration, Warmup: c.Warmup, Connections: growthConnections, Peers: c.Peers,
+		Scale: scale, Rounds: c.Rounds, Duration: c.Duration, Warmup: c.Warmup, Settle: c.Settle, Connections: growthConnections, Peers: c.Peers,
 		Workloads: connectionWorkloads, Variants: c.Variants,
 	}
 }
@@ -175,18 +176,13 @@ func (c growthCommand) measureScales(
 		if !slices.Contains(c.Series, seriesScale) || !slices.Contains(scaleWorkloads, w.Name) {
 			continue
 		}
-		// A round that is not recorded reads what the others find in memory.
 		for round := range c.Rounds + 1 {
-			keep := record
-			if round == 0 {
-				keep = func(any) error { return nil }
-			}
 			for i := range scales {
 				s := scales[(i+round)%len(scales)]
 				if !slices.Contains(c.Scales, s.scale) {
 					continue
 				}
-				if err := c.point(ctx, s, growing{seriesScale, s.scale, w, aimConnections, nil}, round, keep); err != nil {
+				if err := c.point(ctx, s, growing{seriesScale, s.scale, w, aimConnections, nil}, round, record); err != nil {
 					return err
 				}
 			}
@@ -257,16 +253,20 @@ type growing struct {
 }
 
 func (c growthCommand) rounds(ctx context.Context, s compared, g growing, record func(any) error) error {
-	for round := range c.Rounds {
-		if err := c.point(ctx, s, g, round+1, record); err != nil {
+	for round := range c.Rounds + 1 {
+		if err := c.point(ctx, s, g, round, record); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// point measures a point once for all peers.
+// point measures a point once for all peers. Round 0 is not recorded: it reads what the others find in memory.
 func (c growthCommand) point(ctx context.Context, s compared, g growing, round int, record func(any) error) error {
+	warmup := c.Warmup
+	if round == 0 {
+		warmup, record = max(c.Warmup, c.Settle), func(any) error { return nil }
+	}
 	for i := range s.peers {
 		p := s.peers[(i+round)%len(s.peers)]
 		if g.variables != nil && p.name == limitName {
@@ -277,7 +277,7 @@ func (c growthCommand) point(ctx context.Context, s compared, g growing, round i
 			return err
 		}
 		measured, err := s.measure(ctx, p, source, plan{
-			workload: g.workload, connections: g.connections, round: round, warmup: c.Warmup, duration: c.Duration,
+			workload: g.workload, connections: g.connections, round: round, warmup: warmup, duration: c.Duration,
 		})
 		if err != nil {
 			return err
