@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// gcPercent lets the heap grow to three times of what is in use: collecting is a large part of what a request takes, and
+	// gcPercent lets the heap grow to four times of what is in use: collecting is a large part of what a request takes, and
 	// little is in use between requests.
-	gcPercent = 200
+	gcPercent = 300
 	// usedUsually is what a busy server has in use, in bytes.
 	usedUsually = 32 << 20
 	// memoryPart of what there is leaves the rest to what Go does not count, such as the pages of the program itself.

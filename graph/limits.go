@@ -47,7 +47,7 @@ var DefaultLimits = Limits{
 	Directives: 100,
 	Fragments:  100,
 	Complexity: 100_000,
-	InFlight:   25_000,
+	InFlight:   50_000,
 }
 
 // limiter holds requests to their limits. The shape of a query is checked before it is validated, as validation takes
