@@ -52,10 +52,18 @@ func TestHelp(t *testing.T) {
 
 func TestUnknownCommand(t *testing.T) {
 	t.Parallel()
-	for _, arguments := range [][]string{{"sevre"}, {"migrate"}, {"migrate", "sideways"}, {"--port=80"}, {"migrate", "create"}} {
-		r := run(t, arguments)
-		if r.code == 0 || strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "dossier: ") {
-			t.Errorf("%v: exit code %d: %s%s", arguments, r.code, r.stdout, r.stderr)
+	for arguments, says := range map[string]string{
+		"sevre":                  `unexpected "sevre"; did you mean serve?`,
+		"migrate":                "migrate needs one of: up, down, status, create",
+		"migrate sideways":       `unexpected "sideways"`,
+		"migrate create":         "create needs NAME",
+		"migrate create a b":     `unexpected "b"`,
+		"invite-admin a@b.org":   "invite-admin needs EMAIL and NAME",
+		"--port=80":              "unknown flag: --port",
+		"blobs check --min-age=": `invalid argument "" for "--min-age" flag: time: invalid duration ""`,
+	} {
+		if r := run(t, strings.Fields(arguments)); r.code != 1 || r.stdout != "" || r.stderr != "dossier: "+says+"\n" {
+			t.Errorf("%s: exit code %d: %s%s", arguments, r.code, r.stdout, r.stderr)
 		}
 	}
 }
