@@ -29,14 +29,20 @@ func readText(t *testing.T, name string) string {
 	return string(text)
 }
 
-// The binary that these tests run is the image's: it needs no other file, no C library above all.
-func TestBinaryIsStatic(t *testing.T) {
-	t.Parallel()
+func openBinary(t *testing.T) *elf.File {
+	t.Helper()
 	file, err := elf.Open(binary)
 	if err != nil {
 		t.Skip("not checked, the system has another format: ", err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// The binary that these tests run is the image's: it needs no other file, no C library above all.
+func TestBinaryIsStatic(t *testing.T) {
+	t.Parallel()
+	file := openBinary(t)
 	libraries, err := file.ImportedLibraries()
 	if err != nil || len(libraries) > 0 {
 		t.Errorf("it needs %v, %v", libraries, err)
@@ -52,11 +58,7 @@ func TestBinaryIsStatic(t *testing.T) {
 // brings all methods of all types along, a third of the program. go build -ldflags=-dumpdep marks with ReflectMethod who does.
 func TestBinaryHasNoMethodsThatNobodyCalls(t *testing.T) {
 	t.Parallel()
-	file, err := elf.Open(binary)
-	if err != nil {
-		t.Skip("not checked, the system has another format: ", err)
-	}
-	defer file.Close()
+	file := openBinary(t)
 	symbols, err := file.Symbols()
 	if err != nil {
 		t.Fatal(err)

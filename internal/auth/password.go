@@ -22,8 +22,8 @@ var hashParams = &argon2id.Params{Memory: 64 << 10, Iterations: 3, Parallelism: 
 // hashing bounds how many hashes are computed at a time: each takes 64 MiB.
 var hashing = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 
-// whileHashing gives the memory of the hash back to the system, which takes 5 % of its time: a heap that has had 64 MiB in use is let
-// grow to a multiple of that (GOGC) before it is collected, and is held for minutes where nothing else is to collect.
+// whileHashing gives the memory of the hash back to the system: a heap that has had 64 MiB in use is let grow to a multiple of that (GOGC)
+// before it is collected, and what was collected is held on to while little else is.
 func whileHashing(ctx context.Context, fn func() error) error {
 	select {
 	case hashing <- struct{}{}:
