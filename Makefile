@@ -27,7 +27,7 @@ lint:
 	cd examples/go-client && go vet ./...
 
 generate:
-	go tool gqlgen generate
+	go run ./internal/generate
 	cd examples/go-client && go generate ./...
 
 # Fails when what is checked in is not what the schema generates.

@@ -1,2 +1,3 @@
-// Package exec is what gqlgen generates from schema.graphqls (`make generate`); only package graph imports it.
+// Package exec executes operations on resolvers: generated.go is what internal/generate makes of schema.graphqls
+// (`make generate`), and runs on exec.go and object.go. Only package graph imports it.
 package exec
