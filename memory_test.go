@@ -27,11 +27,11 @@ func TestMemoryIsTuned(t *testing.T) {
 		limit     int64
 		shown     string
 	}{
-		{config.Config{}, memlimit.Limit(64 * mebibyte), 300, 57 * mebibyte, "300 57MiB"},
-		{config.Config{}, memlimit.Limit(math.MaxUint64), 300, math.MaxInt64 >> 20 << 20, "300 8796093022207MiB"},
-		{config.Config{}, none, 300, math.MaxInt64, "300 off"},
+		{config.Config{}, memlimit.Limit(64 * mebibyte), 150, 57 * mebibyte, "150 57MiB"},
+		{config.Config{}, memlimit.Limit(math.MaxUint64), 150, math.MaxInt64 >> 20 << 20, "150 8796093022207MiB"},
+		{config.Config{}, none, 150, math.MaxInt64, "150 off"},
 		{config.Config{GCPercent: "50"}, memlimit.Limit(64 * mebibyte), 100, 57 * mebibyte, "50 57MiB"},
-		{config.Config{MemoryLimit: "1GiB"}, memlimit.Limit(64 * mebibyte), 300, math.MaxInt64, "300 1GiB"},
+		{config.Config{MemoryLimit: "1GiB"}, memlimit.Limit(64 * mebibyte), 150, math.MaxInt64, "150 1GiB"},
 	} {
 		debug.SetGCPercent(100)
 		debug.SetMemoryLimit(math.MaxInt64)
@@ -44,7 +44,7 @@ func TestMemoryIsTuned(t *testing.T) {
 			t.Errorf("%v: %d, %d, shown as %s", test, gotPercent, gotLimit, shown)
 		}
 	}
-	for kept, want := range map[int64]int{0: 300, 32 * mebibyte: 150, 128 * mebibyte: 60, 1 << 40: 1} {
+	for kept, want := range map[int64]int{0: 150, 32 * mebibyte: 75, 128 * mebibyte: 30, 1 << 40: 1} {
 		_, beside := tuneMemory(config.Config{}, none)
 		beside(kept)
 		if got := debug.SetGCPercent(100); got != want {
@@ -84,8 +84,8 @@ func TestMemoryOfTheProgram(t *testing.T) {
 		shown          string
 		percent, limit float64
 	}{
-		{nil, fmt.Sprintf("GOGC=300\n    GOMEMLIMIT=%dMiB\n", chosen), 300, float64(chosen << 20)},
-		{[]string{"GOGC=", "GOMEMLIMIT="}, fmt.Sprintf("GOGC=300\n    GOMEMLIMIT=%dMiB\n", chosen), 300, float64(chosen << 20)},
+		{nil, fmt.Sprintf("GOGC=150\n    GOMEMLIMIT=%dMiB\n", chosen), 150, float64(chosen << 20)},
+		{[]string{"GOGC=", "GOMEMLIMIT="}, fmt.Sprintf("GOGC=150\n    GOMEMLIMIT=%dMiB\n", chosen), 150, float64(chosen << 20)},
 		{[]string{"GOGC=50", "GOMEMLIMIT=123MiB"}, "GOGC=50\n    GOMEMLIMIT=123MiB\n", 50, 123 * mebibyte},
 	} {
 		admin := freeAddress(t)
