@@ -20,6 +20,7 @@ const (
 	seriesConnections = "connections"
 	seriesPage        = "page"
 	seriesDepth       = "depth"
+	seriesMemory      = "memory"
 )
 
 // What the series go through.
@@ -37,7 +38,7 @@ var (
 
 type growthCommand struct {
 	place
-	Series   []string          `env:"SERIES" default:"scale,page,depth,connections" help:"What is measured; the figures of the other series stay as they were."`
+	Series   []string          `env:"SERIES" default:"scale,page,depth,memory,connections" help:"What is measured; the figures of the other series stay as they were."`
 	Scales   []float64         `env:"SCALES" default:"0.1,1,4" help:"How much data, from little to much. The other series are measured at BASE."`
 	Base     float64           `env:"BASE" default:"1" help:"The scale of the other series."`
 	Rounds   int               `env:"ROUNDS" default:"3" help:"How often each cell is measured."`
@@ -199,14 +200,39 @@ func (c growthCommand) measureBase(ctx context.Context, s compared, workloads []
 	if err := c.measureDepths(ctx, s, record); err != nil {
 		return err
 	}
+	if err := c.measureMemory(ctx, s, workloads, record); err != nil {
+		return err
+	}
+	return c.measureConnections(ctx, s, workloads, record)
+}
+
+// measureMemory has the most connections last: what they have made a server grow to stays.
+func (c growthCommand) measureMemory(ctx context.Context, s compared, workloads []workload.Workload, record func(any) error) error {
+	if !slices.Contains(c.Series, seriesMemory) {
+		return nil
+	}
+	for _, n := range growthConnections {
+		for _, w := range workloads {
+			if err := c.point(ctx, s, growing{seriesMemory, float64(n), w, n, nil}, 1, record); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// measureConnections measures all numbers of connections side by side, as measureScales does scales.
+func (c growthCommand) measureConnections(ctx context.Context, s compared, workloads []workload.Workload, record func(any) error) error {
 	if !slices.Contains(c.Series, seriesConnections) {
 		return nil
 	}
-	// The most connections come last: what they have made a server grow to stays.
-	for _, n := range growthConnections {
-		for _, w := range workloads {
-			if err := c.rounds(ctx, s, growing{seriesConnections, float64(n), w, n, nil}, record); err != nil {
-				return err
+	for _, w := range workloads {
+		for round := range c.Rounds + 1 {
+			for i := range growthConnections {
+				n := growthConnections[(i+round)%len(growthConnections)]
+				if err := c.point(ctx, s, growing{seriesConnections, float64(n), w, n, nil}, round, record); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -75,6 +75,7 @@ func (r *results) growthRatio(series string, x, base float64, workload, peer str
 
 func p50(c cell) float64       { return c.P50ms }
 func perSecond(c cell) float64 { return c.PerSecond }
+func peakMB(c cell) float64    { return c.PeakMB }
 
 // medianOf is a figure of a point, NaN where it was not measured.
 func (r *results) medianOf(series string, x float64, workload, peer string, figure func(cell) float64) float64 {
@@ -129,17 +130,19 @@ func (r *results) connectionSection() string {
 					continue
 				}
 				s := summarize(cells)
+				memory := r.medianOf(seriesMemory, x, w, peer, peakMB)
 				kept := r.growthRatio(seriesConnections, x, aimConnections, w, peer, perSecond)
 				last := peer == dossierName && x == 256
 				t.add(w, fmt.Sprint(x), peer, significant(s.perSecond), met(kept, !last || kept >= throughputAim, 2), significant(s.p50),
 					met(s.p99, !last || w != "W1" && w != "W2" || s.p99 < p99AimMs, 1),
-					met(s.peakMB, peer != dossierName || x != memoryAimConnections || s.peakMB < memoryAimMB, 0),
+					met(memory, peer != dossierName || x != memoryAimConnections || memory < memoryAimMB, 0),
 					number(ratioOf(cells, r.point(seriesConnections, x, w, limitName), perSecond), 2))
 			}
 		}
 	}
 	return fmt.Sprintf("From 16 to 256 connections Dossier's throughput is to keep %v of itself, and p99 of W1 and W2 to stay below %d ms; "+
-		"its memory below %d MB at %d connections. **Bold** misses it.\n\n%s", throughputAim, p99AimMs, memoryAimMB, memoryAimConnections, t)
+		"its memory below %d MB at %d connections. **Bold** misses it. All numbers of connections are measured side by side, but for memory, "+
+		"which has a round of its own with the most connections last.\n\n%s", throughputAim, p99AimMs, memoryAimMB, memoryAimConnections, t)
 }
 
 // shapeSection shows what a larger answer costs: in all, and for each KB.
