@@ -32,7 +32,7 @@ generate:
 
 # Fails when what is checked in is not what the schema generates.
 generated: generate
-	git diff --exit-code -- graph/exec examples/go-client
+	git diff --exit-code -- graph/exec/generated.go examples/go-client
 
 # The benchmark: a module of its own, see bench/README.md. Its program is what runs, and so what Ctrl-C and SIGTERM reach;
 # it ends whatever it has started. Settings are variables: make bench SCALE=0.1 PEERS=dossier,limit

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// gcPercent lets the heap grow to two and a half times of what is in use: a server at 64 connections stays below 100 MB, its
-	// program included, and answers a tenth more than with Go's 100.
+	// gcPercent lets the heap grow to two and a half times what is in use: a server at 64 connections stays below 100 MB, its
+	// program included, and collects a third less often than with Go's 100.
 	gcPercent = 150
 	// usedUsually is what a busy server has in use, in bytes.
 	usedUsually = 32 << 20

@@ -41,9 +41,9 @@ func encode(data graphql.Marshaler) []byte {
 	buffer := encoders.Get().(*bytes.Buffer)
 	buffer.Reset()
 	data.MarshalGQL(buffer)
-	encoded := bytes.Clone(buffer.Bytes())
-	if buffer.Cap() <= keptBytesMax {
-		encoders.Put(buffer)
+	if buffer.Cap() > keptBytesMax {
+		return buffer.Bytes()
 	}
-	return encoded
+	defer encoders.Put(buffer)
+	return bytes.Clone(buffer.Bytes())
 }

@@ -71,11 +71,14 @@ func (o *object) resolveLater(ctx context.Context, f *laterField) {
 	}
 }
 
-// MarshalGQL writes the object. Aliases are names, which need no escapes, and CollectFields has each of them once.
+// MarshalGQL writes the object. Aliases are names, which need no escapes.
 func (o *object) MarshalGQL(w io.Writer) {
 	io.WriteString(w, "{")
 	separator := `"`
 	for i := range o.fields {
+		if o.repeats(i) {
+			continue
+		}
 		io.WriteString(w, separator)
 		io.WriteString(w, o.fields[i].Alias)
 		io.WriteString(w, `":`)
@@ -85,18 +88,36 @@ func (o *object) MarshalGQL(w io.Writer) {
 	io.WriteString(w, "}")
 }
 
+// repeats says whether a field before has the same alias, as one that is selected through two types can: CollectFields merges
+// only what is selected through types of which one implements the other.
+func (o *object) repeats(i int) bool {
+	for j := range i {
+		if o.fields[j].Alias == o.fields[i].Alias {
+			return true
+		}
+	}
+	return false
+}
+
 // marshalList resolves the elements of a list one after the other: the first one that asks for a relation has it loaded for
 // all, so that elements side by side would only hold more stacks. A loader never waits for keys, and so cannot be starved.
 func marshalList(ctx context.Context, length int, element func(ctx context.Context, i int) graphql.Marshaler) graphql.Array {
 	list := make(graphql.Array, length)
 	for i := range list {
 		ctx := graphql.WithFieldContext(ctx, &graphql.FieldContext{Index: &i})
+		if err := ctx.Err(); err != nil { // one error is enough: nobody waits for the rest
+			graphql.AddError(ctx, err)
+			for j := i; j < length; j++ {
+				list[j] = graphql.Null
+			}
+			break
+		}
 		list[i] = safely(ctx, func(ctx context.Context) graphql.Marshaler { return element(ctx, i) })
 	}
 	return list
 }
 
-// safely gives null for what panics, and tells of it as an error of the field or element that the context is of.
+// safely gives null for what panics, which is an error of the object or element that the context is of.
 func safely(ctx context.Context, resolve func(context.Context) graphql.Marshaler) (value graphql.Marshaler) {
 	defer func() {
 		if r := recover(); r != nil {

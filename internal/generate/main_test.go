@@ -5,6 +5,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/99designs/gqlgen/codegen"
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // What gqlgen changes in its templates does not slip past the edits.
@@ -29,6 +32,25 @@ func TestEdits(t *testing.T) {
 	}
 }
 
+// What object.gotpl and graph/exec leave out is not in the schema.
+func TestSupported(t *testing.T) {
+	t.Parallel()
+	directive := func(location ast.DirectiveLocation) codegen.DirectiveList {
+		return codegen.DirectiveList{"d": {DirectiveDefinition: &ast.DirectiveDefinition{Locations: []ast.DirectiveLocation{location}}}}
+	}
+	for want, data := range map[string]*codegen.Data{
+		"":                        {AllDirectives: directive(ast.LocationFieldDefinition)},
+		"subscriptions":           {SubscriptionRoot: &codegen.Object{}},
+		"a directive on QUERY":    {AllDirectives: directive(ast.LocationQuery)},
+		"a directive on MUTATION": {AllDirectives: directive(ast.LocationMutation)},
+		"a directive on FIELD ":   {AllDirectives: directive(ast.LocationField)},
+	} {
+		if err := supported(data); (err != nil) != (want != "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+}
+
 // A field is written at once where it is a leaf of a model and nothing else.
 func TestPlainFields(t *testing.T) {
 	t.Parallel()
@@ -45,8 +67,14 @@ func TestPlainFields(t *testing.T) {
 		"UserConnection_nodes":  false, // objects
 		"Document_downloadUrl":  false, // @access stands in front of it
 	} {
-		if own := strings.Contains(string(text), "func (ec *executionContext) _"+field+"("); own == plain {
-			t.Errorf("%s is plain: %v, want %v", field, !own, plain)
+		has := func(function string) bool {
+			return strings.Contains(string(text), "func (ec *executionContext) "+function+field+"(")
+		}
+		if !has("fieldContext_") {
+			t.Errorf("there is no %s", field)
+		}
+		if has("_") == plain {
+			t.Errorf("%s is plain: %v", field, !plain)
 		}
 	}
 }
