@@ -155,7 +155,7 @@ func (w *vectorWorld) testHybrid(t *testing.T) {
 	codes := repo.New(w.Pool, repo.Options{})
 	two := &model.SearchFilter{DocumentIDs: []model.DocumentID{w.own[0].ID, w.own[ownDocuments-1].ID}}
 	var sum float64
-	for i := range clusters {
+	for i := range 3 * clusters {
 		query := w.near(modelA, i)
 		text := w.own[0].Name + " cluster3"
 		var want []model.ChunkID
@@ -165,7 +165,7 @@ func (w *vectorWorld) testHybrid(t *testing.T) {
 		sum += recall(want, w.search(t, w.Store, w.manager, model.SearchHybrid, modelA, query, two, text))
 	}
 	w.wantIndex(t)
-	if sum /= clusters; sum < 0.95 {
+	if sum /= 3 * clusters; sum < 0.95 {
 		t.Errorf("recall@10 is %.3f", sum)
 	}
 }

@@ -31,6 +31,16 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 }
 
+// atRoot has a field of Query or Mutation resolved in its context and through AroundRootFields.
+func (ec *executionContext) atRoot(
+	field *graphql.CollectedField, resolve func(context.Context, graphql.CollectedField) graphql.Marshaler,
+) func(context.Context) graphql.Marshaler {
+	return func(ctx context.Context) graphql.Marshaler {
+		ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
+		return ec.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler { return resolve(ctx, *field) })
+	}
+}
+
 // encoders are buffers that have grown to the size of answers.
 var encoders = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 

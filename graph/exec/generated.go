@@ -32021,493 +32021,127 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "__typename":
 			out.set(i, graphql.MarshalString("Mutation"))
 		case "signIn":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_signIn(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_signIn)(ctx))
 		case "signOut":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_signOut(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_signOut)(ctx))
 		case "endSession":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_endSession(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_endSession)(ctx))
 		case "endSessions":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_endSessions(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_endSessions)(ctx))
 		case "acceptInvitation":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_acceptInvitation(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_acceptInvitation)(ctx))
 		case "changePassword":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_changePassword(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_changePassword)(ctx))
 		case "requestPasswordReset":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_requestPasswordReset(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_requestPasswordReset)(ctx))
 		case "resetPassword":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_resetPassword(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_resetPassword)(ctx))
 		case "requestEmailVerification":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_requestEmailVerification(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_requestEmailVerification)(ctx))
 		case "verifyEmail":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_verifyEmail(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_verifyEmail)(ctx))
 		case "createCompany":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createCompany(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createCompany)(ctx))
 		case "updateCompany":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateCompany(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateCompany)(ctx))
 		case "deleteCompany":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deleteCompany(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deleteCompany)(ctx))
 		case "createUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createUser)(ctx))
 		case "inviteUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_inviteUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_inviteUser)(ctx))
 		case "renewInvitation":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_renewInvitation(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_renewInvitation)(ctx))
 		case "changeUserRole":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_changeUserRole(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_changeUserRole)(ctx))
 		case "deactivateUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deactivateUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deactivateUser)(ctx))
 		case "reactivateUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_reactivateUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_reactivateUser)(ctx))
 		case "unlinkAccount":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_unlinkAccount(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_unlinkAccount)(ctx))
 		case "updateUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateUser)(ctx))
 		case "deleteUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deleteUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deleteUser)(ctx))
 		case "transferUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_transferUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_transferUser)(ctx))
 		case "createApiKey":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createApiKey(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createApiKey)(ctx))
 		case "revokeApiKey":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_revokeApiKey(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_revokeApiKey)(ctx))
 		case "rotateApiKey":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_rotateApiKey(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_rotateApiKey)(ctx))
 		case "createProject":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createProject(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createProject)(ctx))
 		case "updateProject":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateProject(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateProject)(ctx))
 		case "deleteProject":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deleteProject(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deleteProject)(ctx))
 		case "createDocument":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createDocument(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createDocument)(ctx))
 		case "createDocuments":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createDocuments(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createDocuments)(ctx))
 		case "uploadDocument":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_uploadDocument(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_uploadDocument)(ctx))
 		case "createUpload":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createUpload(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createUpload)(ctx))
 		case "completeUpload":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_completeUpload(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_completeUpload)(ctx))
 		case "updateDocument":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateDocument(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateDocument)(ctx))
 		case "updateDocumentStatus":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateDocumentStatus(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateDocumentStatus)(ctx))
 		case "putDocumentChunks":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_putDocumentChunks(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_putDocumentChunks)(ctx))
 		case "retryDocument":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_retryDocument(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_retryDocument)(ctx))
 		case "cancelDocument":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_cancelDocument(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_cancelDocument)(ctx))
 		case "processDocuments":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_processDocuments(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_processDocuments)(ctx))
 		case "deleteDocument":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deleteDocument(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deleteDocument)(ctx))
 		case "createTheme":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createTheme(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createTheme)(ctx))
 		case "updateTheme":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateTheme(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateTheme)(ctx))
 		case "deleteTheme":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deleteTheme(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deleteTheme)(ctx))
 		case "attachThemes":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_attachThemes(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_attachThemes)(ctx))
 		case "detachThemes":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_detachThemes(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_detachThemes)(ctx))
 		case "createConversation":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createConversation(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createConversation)(ctx))
 		case "updateConversation":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateConversation(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateConversation)(ctx))
 		case "deleteConversation":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deleteConversation(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deleteConversation)(ctx))
 		case "createAdapterUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createAdapterUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createAdapterUser)(ctx))
 		case "updateAdapterUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateAdapterUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateAdapterUser)(ctx))
 		case "deleteAdapterUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deleteAdapterUser(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deleteAdapterUser)(ctx))
 		case "linkAdapterAccount":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_linkAdapterAccount(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_linkAdapterAccount)(ctx))
 		case "unlinkAdapterAccount":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_unlinkAdapterAccount(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_unlinkAdapterAccount)(ctx))
 		case "createAdapterSession":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createAdapterSession(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createAdapterSession)(ctx))
 		case "updateAdapterSession":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateAdapterSession(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateAdapterSession)(ctx))
 		case "deleteAdapterSession":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_deleteAdapterSession(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_deleteAdapterSession)(ctx))
 		case "createAdapterVerificationToken":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createAdapterVerificationToken(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createAdapterVerificationToken)(ctx))
 		case "useAdapterVerificationToken":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_useAdapterVerificationToken(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_useAdapterVerificationToken)(ctx))
 		case "createAdapterAuthenticator":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_createAdapterAuthenticator(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_createAdapterAuthenticator)(ctx))
 		case "updateAdapterAuthenticator":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Mutation_updateAdapterAuthenticator(ctx, *field)
-				})
-			}
-			out.require(i, resolve(ctx))
+			out.require(i, ec.atRoot(field, ec._Mutation_updateAdapterAuthenticator)(ctx))
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -32678,245 +32312,65 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 		case "__typename":
 			out.set(i, graphql.MarshalString("Query"))
 		case "me":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_me(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_me))
 		case "node":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_node(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_node))
 		case "nodes":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_nodes(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_nodes))
 		case "company":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_company(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_company))
 		case "companies":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_companies(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_companies))
 		case "user":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_user(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_user))
 		case "userByEmail":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_userByEmail(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_userByEmail))
 		case "users":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_users(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_users))
 		case "apiKey":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_apiKey(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_apiKey))
 		case "apiKeys":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_apiKeys(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_apiKeys))
 		case "currentApiKey":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_currentApiKey(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_currentApiKey))
 		case "project":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_project(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_project))
 		case "projects":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_projects(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_projects))
 		case "document":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_document(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_document))
 		case "documents":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_documents(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_documents))
 		case "searchDocuments":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_searchDocuments(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_searchDocuments))
 		case "theme":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_theme(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_theme))
 		case "themes":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_themes(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_themes))
 		case "conversation":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_conversation(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_conversation))
 		case "conversations":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_conversations(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_conversations))
 		case "auditLog":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_auditLog(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_auditLog))
 		case "adapterUser":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_adapterUser(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_adapterUser))
 		case "adapterUserByEmail":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_adapterUserByEmail(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_adapterUserByEmail))
 		case "adapterUserByAccount":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_adapterUserByAccount(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_adapterUserByAccount))
 		case "adapterAccount":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_adapterAccount(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_adapterAccount))
 		case "adapterSession":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_adapterSession(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_adapterSession))
 		case "adapterAuthenticator":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_adapterAuthenticator(ctx, *field)
-				})
-			}
-			out.setLater(i, resolve)
+			out.setLater(i, ec.atRoot(field, ec._Query_adapterAuthenticator))
 		case "adapterAuthenticators":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_adapterAuthenticators(ctx, *field)
-				})
-			}
-			out.requireLater(i, resolve)
+			out.requireLater(i, ec.atRoot(field, ec._Query_adapterAuthenticators))
 		case "__type":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query___type(ctx, *field)
-				})
-			}
-			out.set(i, resolve(ctx))
+			out.set(i, ec.atRoot(field, ec._Query___type)(ctx))
 		case "__schema":
-			resolve := func(ctx context.Context) graphql.Marshaler {
-				ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: field.Name, Field: *field})
-				return ec.OperationContext.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
-					return ec._Query___schema(ctx, *field)
-				})
-			}
-			out.set(i, resolve(ctx))
+			out.set(i, ec.atRoot(field, ec._Query___schema)(ctx))
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
