@@ -63,7 +63,7 @@ func TestProductionRefusesDemoSignIns(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	loadDemo(t, db.Store, db.URL)
-	r := run(t, nil, productionSettings(db.URL, "HTTP_ADDR="+freeAddress(t), "SHUTDOWN_DELAY=0s", "SLOW_QUERY=0s")...)
+	r := run(t, nil, productionSettings(db.URL, "HTTP_ADDR="+freeAddress(t), "SHUTDOWN_DELAY=0s")...)
 	r.wantSentence(t, "demo user", "admin@demo.example", "delete")
 	if strings.Contains(r.stderr, seed.Password) {
 		t.Error("it tells the password")

@@ -169,7 +169,7 @@ type compared struct {
 	known answers
 }
 
-// measureScales measures the scales side by side, each round all of them: a machine that is slower for a minute is so for all.
+// measureScales measures the scales side by side.
 func (c growthCommand) measureScales(
 	ctx context.Context, scales []compared, workloads []workload.Workload, record func(any) error,
 ) error {
@@ -177,16 +177,14 @@ func (c growthCommand) measureScales(
 		if !slices.Contains(c.Series, seriesScale) || !slices.Contains(scaleWorkloads, w.Name) {
 			continue
 		}
-		for round := range c.Rounds + 1 {
-			for i := range scales {
-				s := scales[(i+round)%len(scales)]
-				if !slices.Contains(c.Scales, s.scale) {
-					continue
-				}
-				if err := c.point(ctx, s, growing{seriesScale, s.scale, w, aimConnections, nil}, round, record); err != nil {
-					return err
-				}
+		var points []growing
+		for _, s := range scales {
+			if slices.Contains(c.Scales, s.scale) {
+				points = append(points, growing{s, seriesScale, s.scale, w, aimConnections, nil})
 			}
+		}
+		if err := c.sideBySide(ctx, points, record); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -213,7 +211,7 @@ func (c growthCommand) measureMemory(ctx context.Context, s compared, workloads 
 	}
 	for _, n := range growthConnections {
 		for _, w := range workloads {
-			if err := c.point(ctx, s, growing{seriesMemory, float64(n), w, n, nil}, 1, record); err != nil {
+			if err := c.point(ctx, growing{s, seriesMemory, float64(n), w, n, nil}, 1, record); err != nil {
 				return err
 			}
 		}
@@ -221,19 +219,18 @@ func (c growthCommand) measureMemory(ctx context.Context, s compared, workloads 
 	return nil
 }
 
-// measureConnections measures all numbers of connections side by side, as measureScales does scales.
+// measureConnections measures the numbers of connections side by side.
 func (c growthCommand) measureConnections(ctx context.Context, s compared, workloads []workload.Workload, record func(any) error) error {
 	if !slices.Contains(c.Series, seriesConnections) {
 		return nil
 	}
 	for _, w := range workloads {
-		for round := range c.Rounds + 1 {
-			for i := range growthConnections {
-				n := growthConnections[(i+round)%len(growthConnections)]
-				if err := c.point(ctx, s, growing{seriesConnections, float64(n), w, n, nil}, round, record); err != nil {
-					return err
-				}
-			}
+		var points []growing
+		for _, n := range growthConnections {
+			points = append(points, growing{s, seriesConnections, float64(n), w, n, nil})
+		}
+		if err := c.sideBySide(ctx, points, record); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -246,8 +243,8 @@ func (c growthCommand) measurePages(ctx context.Context, s compared, record func
 	for _, operation := range pageOperations {
 		for _, first := range growthPages {
 			w := workload.Workload{Name: operation, Operation: operation}
-			if err := c.rounds(ctx, s, growing{seriesPage, float64(first), w, aimConnections,
-				[]workload.Variables{{"first": first}}}, record); err != nil {
+			variables := []workload.Variables{{"first": first}}
+			if err := c.sideBySide(ctx, []growing{{s, seriesPage, float64(first), w, aimConnections, variables}}, record); err != nil {
 				return err
 			}
 		}
@@ -262,7 +259,7 @@ func (c growthCommand) measureDepths(ctx context.Context, s compared, record fun
 	companies := workload.Companies(s.size)
 	for _, depth := range growthDepths {
 		w := workload.Workload{Name: depthOperation, Operation: fmt.Sprintf("%s%d", depthOperation, depth)}
-		if err := c.rounds(ctx, s, growing{seriesDepth, float64(depth), w, aimConnections, companies}, record); err != nil {
+		if err := c.sideBySide(ctx, []growing{{s, seriesDepth, float64(depth), w, aimConnections, companies}}, record); err != nil {
 			return err
 		}
 	}
@@ -271,6 +268,7 @@ func (c growthCommand) measureDepths(ctx context.Context, s compared, record fun
 
 // growing is one point of a series.
 type growing struct {
+	stage       compared
 	series      string
 	x           float64
 	workload    workload.Workload
@@ -278,21 +276,26 @@ type growing struct {
 	variables   []workload.Variables // what only Dossier is asked; nil for a workload of all
 }
 
-func (c growthCommand) rounds(ctx context.Context, s compared, g growing, record func(any) error) error {
+// sideBySide measures all points in each round, which begins with another one each time: a machine that is slower for a minute
+// is so for all.
+func (c growthCommand) sideBySide(ctx context.Context, points []growing, record func(any) error) error {
 	for round := range c.Rounds + 1 {
-		if err := c.point(ctx, s, g, round, record); err != nil {
-			return err
+		for i := range points {
+			if err := c.point(ctx, points[(i+round)%len(points)], round, record); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 // point measures a point once for all peers. Round 0 is not recorded: it reads what the others find in memory.
-func (c growthCommand) point(ctx context.Context, s compared, g growing, round int, record func(any) error) error {
+func (c growthCommand) point(ctx context.Context, g growing, round int, record func(any) error) error {
 	warmup := c.Warmup
 	if round == 0 {
 		warmup, record = max(c.Warmup, c.Settle), func(any) error { return nil }
 	}
+	s := g.stage
 	for i := range s.peers {
 		p := s.peers[(i+round)%len(s.peers)]
 		if g.variables != nil && p.name == limitName {
