@@ -30,6 +30,8 @@ type one[P any, K model.ID, T any] struct {
 	key  func(*P) *K // nil for none
 	id   func(*T) K
 	read func(repo.Reader, context.Context, []K) ([]*T, error)
+	// inMemory gives the rows that need no statement, if all of them are known. It is nil where there are none.
+	inMemory func(repo.Reader, []K) ([]*T, bool)
 }
 
 // load gives the row's value, nil without an error where its key is nil, NOT_FOUND where the key is of nothing visible.
@@ -40,7 +42,13 @@ func (f *one[P, K, T]) load(ctx context.Context, reading reading, row *P) (*T, e
 	}
 	batch := batchOf(row)
 	loading := batch.Memo(f, func() any {
-		return startLoading(ctx, f.name, len(batch.Rows), keysOf(batch.Rows, f.key),
+		keys := keysOf(batch.Rows, f.key)
+		if f.inMemory != nil {
+			if rows, ok := f.inMemory(reading.as(ctx), keys); ok {
+				return loaded(rows, f.id)
+			}
+		}
+		return startLoading(ctx, f.name, len(batch.Rows), keys,
 			func(ctx context.Context, keys []K) (map[K]*T, error) {
 				found, err := f.read(reading.as(ctx), ctx, keys)
 				return index(found, f.id), err
@@ -128,6 +136,15 @@ func startLoading[K comparable, V any](
 	thunks := make(map[K]dataloader.Thunk[V], len(keys))
 	for _, key := range keys {
 		thunks[key] = loader.Load(ctx, key)
+	}
+	return thunks
+}
+
+// loaded gives the thunks of rows that are there already.
+func loaded[K comparable, T any](rows []*T, id func(*T) K) map[K]dataloader.Thunk[*T] {
+	thunks := make(map[K]dataloader.Thunk[*T], len(rows))
+	for _, row := range rows {
+		thunks[id(row)] = func() (*T, error) { return row, nil }
 	}
 	return thunks
 }

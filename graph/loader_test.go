@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -115,6 +116,37 @@ func TestLoaderSurvivesAPanic(t *testing.T) {
 }
 
 // A row that came alone is loaded all the same.
+// Rows that are in memory need no batch, unless one of them is not there.
+func TestLoaderTakesWhatIsInMemory(t *testing.T) {
+	t.Parallel()
+	known, other := model.UserID{1}, model.UserID{2}
+	for name, c := range map[string]struct {
+		keys  []model.UserID
+		reads int32
+	}{
+		"all": {[]model.UserID{known, known}, 0}, "not all": {[]model.UserID{known, other}, 1}, "none": {[]model.UserID{other}, 1},
+	} {
+		var reads atomic.Int32
+		relation := ownerOf(&reads, model.UserID{}, nil)
+		relation.inMemory = func(_ repo.Reader, ids []model.UserID) ([]*model.User, bool) {
+			return []*model.User{{ID: known, Name: known.String()}}, !slices.Contains(ids, other)
+		}
+		rows := []*model.Project{{Name: "nobody's"}}
+		for _, key := range c.keys {
+			rows = append(rows, &model.Project{OwnerID: key})
+		}
+		users, errs := loadAll(relation, model.Join(rows))
+		for i, key := range c.keys {
+			if errs[i+1] != nil || users[i+1].ID != key || users[i+1].Name != key.String() {
+				t.Errorf("%s: %v, %v", name, users[i+1], errs[i+1])
+			}
+		}
+		if users[0] != nil || errs[0] != nil || reads.Load() != c.reads {
+			t.Errorf("%s: %v, %v, %d reads", name, users[0], errs[0], reads.Load())
+		}
+	}
+}
+
 func TestLoaderOfALoneRow(t *testing.T) {
 	t.Parallel()
 	users, errs := loadAll(ownerOf(new(atomic.Int32), model.UserID{}, nil), []*model.Project{{OwnerID: model.UserID{9}}})

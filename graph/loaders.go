@@ -7,48 +7,30 @@ import (
 
 // Every edge of the graph that leads from rows to one row each.
 var (
-	userCompany = &one[model.User, model.CompanyID, model.Company]{
-		"company", func(u *model.User) *model.CompanyID { return u.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
-	projectCompany = &one[model.Project, model.CompanyID, model.Company]{
-		"company", func(p *model.Project) *model.CompanyID { return &p.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
-	documentCompany = &one[model.Document, model.CompanyID, model.Company]{
-		"company", func(d *model.Document) *model.CompanyID { return &d.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
-	auditCompany = &one[model.AuditEntry, model.CompanyID, model.Company]{
-		"company", func(a *model.AuditEntry) *model.CompanyID { return a.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
+	userCompany     = toCompany(func(u *model.User) *model.CompanyID { return u.CompanyID })
+	projectCompany  = toCompany(func(p *model.Project) *model.CompanyID { return &p.CompanyID })
+	documentCompany = toCompany(func(d *model.Document) *model.CompanyID { return &d.CompanyID })
+	auditCompany    = toCompany(func(a *model.AuditEntry) *model.CompanyID { return a.CompanyID })
 
-	themeCompany = &one[model.Theme, model.CompanyID, model.Company]{
-		"company", func(t *model.Theme) *model.CompanyID { return &t.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
-	conversationCompany = &one[model.Conversation, model.CompanyID, model.Company]{
-		"company", func(c *model.Conversation) *model.CompanyID { return &c.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
+	themeCompany        = toCompany(func(t *model.Theme) *model.CompanyID { return &t.CompanyID })
+	conversationCompany = toCompany(func(c *model.Conversation) *model.CompanyID { return &c.CompanyID })
 
-	projectOwner = &one[model.Project, model.UserID, model.User]{
-		"user", func(p *model.Project) *model.UserID { return &p.OwnerID }, userID, repo.Reader.UsersByIDs}
-	documentOwner = &one[model.Document, model.UserID, model.User]{
-		"user", func(d *model.Document) *model.UserID { return &d.OwnerID }, userID, repo.Reader.UsersByIDs}
-	conversationOwner = &one[model.Conversation, model.UserID, model.User]{
-		"user", func(c *model.Conversation) *model.UserID { return &c.OwnerID }, userID, repo.Reader.UsersByIDs}
-	auditActor = &one[model.AuditEntry, model.UserID, model.User]{
-		"user", func(a *model.AuditEntry) *model.UserID { return a.ActorID }, userID, repo.Reader.UsersByIDs}
+	projectOwner      = toUser(func(p *model.Project) *model.UserID { return &p.OwnerID })
+	documentOwner     = toUser(func(d *model.Document) *model.UserID { return &d.OwnerID })
+	conversationOwner = toUser(func(c *model.Conversation) *model.UserID { return &c.OwnerID })
+	auditActor        = toUser(func(a *model.AuditEntry) *model.UserID { return a.ActorID })
 
-	sessionUser = &one[model.Session, model.UserID, model.User]{
-		"user", func(s *model.Session) *model.UserID { return &s.UserID }, userID, repo.Reader.UsersByIDs}
-	accountUser = &one[model.Account, model.UserID, model.User]{
-		"user", func(a *model.Account) *model.UserID { return &a.UserID }, userID, repo.Reader.UsersByIDs}
+	sessionUser = toUser(func(s *model.Session) *model.UserID { return &s.UserID })
+	accountUser = toUser(func(a *model.Account) *model.UserID { return &a.UserID })
 
-	apiKeyUser = &one[model.APIKey, model.UserID, model.User]{
-		"user", func(k *model.APIKey) *model.UserID { return &k.UserID }, userID, repo.Reader.UsersByIDs}
-	apiKeyCompany = &one[model.APIKey, model.CompanyID, model.Company]{
-		"company", func(k *model.APIKey) *model.CompanyID { return k.CompanyID }, companyID, repo.Reader.CompaniesByIDs}
+	apiKeyUser    = toUser(func(k *model.APIKey) *model.UserID { return &k.UserID })
+	apiKeyCompany = toCompany(func(k *model.APIKey) *model.CompanyID { return k.CompanyID })
 
-	chunkDocument = &one[model.DocumentChunk, model.DocumentID, model.Document]{
-		"document", func(c *model.DocumentChunk) *model.DocumentID { return &c.DocumentID }, documentID, repo.Reader.DocumentsByIDs}
-	hitDocument = &one[model.SearchHit, model.DocumentID, model.Document]{
-		"document", func(h *model.SearchHit) *model.DocumentID { return &h.Chunk.DocumentID }, documentID, repo.Reader.DocumentsByIDs}
+	chunkDocument = toDocument(func(c *model.DocumentChunk) *model.DocumentID { return &c.DocumentID })
+	hitDocument   = toDocument(func(h *model.SearchHit) *model.DocumentID { return &h.Chunk.DocumentID })
 
-	documentProject = &one[model.Document, model.ProjectID, model.Project]{
-		"project", func(d *model.Document) *model.ProjectID { return d.ProjectID }, projectID, repo.Reader.ProjectsByIDs}
-	conversationProject = &one[model.Conversation, model.ProjectID, model.Project]{
-		"project", func(c *model.Conversation) *model.ProjectID { return c.ProjectID }, projectID, repo.Reader.ProjectsByIDs}
+	documentProject     = toProject(func(d *model.Document) *model.ProjectID { return d.ProjectID })
+	conversationProject = toProject(func(c *model.Conversation) *model.ProjectID { return c.ProjectID })
 )
 
 // Every edge of the graph that leads from rows to a page, a count or the like of each.
@@ -86,6 +68,22 @@ var (
 
 	auditSubject = &many[model.AuditEntry, model.AuditID, subject]{"subject", auditID}
 )
+
+func toCompany[P any](key func(*P) *model.CompanyID) *one[P, model.CompanyID, model.Company] {
+	return &one[P, model.CompanyID, model.Company]{"company", key, companyID, repo.Reader.CompaniesByIDs, repo.Reader.CompaniesInMemory}
+}
+
+func toUser[P any](key func(*P) *model.UserID) *one[P, model.UserID, model.User] {
+	return &one[P, model.UserID, model.User]{"user", key, userID, repo.Reader.UsersByIDs, nil}
+}
+
+func toProject[P any](key func(*P) *model.ProjectID) *one[P, model.ProjectID, model.Project] {
+	return &one[P, model.ProjectID, model.Project]{"project", key, projectID, repo.Reader.ProjectsByIDs, nil}
+}
+
+func toDocument[P any](key func(*P) *model.DocumentID) *one[P, model.DocumentID, model.Document] {
+	return &one[P, model.DocumentID, model.Document]{"document", key, documentID, repo.Reader.DocumentsByIDs, nil}
+}
 
 func companyID(c *model.Company) model.CompanyID    { return c.ID }
 func userID(u *model.User) model.UserID             { return u.ID }

@@ -236,42 +236,41 @@ func decode(text []byte, into any) error {
 // errorsMax bounds the errors of an answer: a field that fails for every row says so often enough.
 const errorsMax = 100
 
-// write sends the answer. Its data is JSON already, and is not encoded again.
+// write sends the answer. Its data is JSON already, and is neither encoded again nor copied.
 func (t transport) write(w http.ResponseWriter, r *http.Request, status int, response *graphql.Response) {
 	telemetry.RequestFrom(r.Context()).SetCode(codeOf(response))
 	if response == nil { // the client is gone
 		return
 	}
-	var body bytes.Buffer
-	body.Grow(len(response.Data) + 64)
-	body.WriteByte('{')
-	part := func(name string, value any) {
-		encoded, err := json.Marshal(value)
-		if err != nil {
-			panic(err) // errors and extensions are made here, of texts and numbers
-		}
-		body.WriteString(`"` + name + `":`)
-		body.Write(encoded)
-	}
+	before, after := "{", "}"
 	if len(response.Errors) > 0 {
-		part("errors", response.Errors[:min(len(response.Errors), errorsMax)])
-		body.WriteByte(',')
+		before += `"errors":` + encode(response.Errors[:min(len(response.Errors), errorsMax)])
+		if response.Data != nil {
+			before += ","
+		}
 	}
 	if response.Data != nil {
-		body.WriteString(`"data":`)
-		body.Write(response.Data)
-		body.WriteByte(',')
+		before += `"data":`
 	}
 	if len(response.Extensions) > 0 {
-		part("extensions", response.Extensions)
+		after = `,"extensions":` + encode(response.Extensions) + after
 	}
-	answer := append(bytes.TrimSuffix(body.Bytes(), []byte(",")), '}')
-	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(before)+len(response.Data)+len(after)))
 	if seconds := retryAfter(response.Errors); seconds > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(answer) // a client that is gone does not read it
+	_, _ = io.WriteString(w, before) // a client that is gone does not read it
+	_, _ = w.Write(append(response.Data, after...))
+}
+
+// encode gives the JSON of errors or extensions, which are made here, of texts and numbers.
+func encode(value any) string {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return string(encoded)
 }
 
 // retryAfter is the longest time that an error asks to wait for, in seconds.

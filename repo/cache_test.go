@@ -146,6 +146,14 @@ func TestCachedCompaniesAreScoped(t *testing.T) {
 	read(w.member, 1, 0, w.company.ID)
 	read(w.member, 1, 1, both...)
 	read(w.member, 0, 1, w.other.ID)
+	key := viewer(w.admin)
+	key.KeyID = model.NewID[model.APIKeyID]()
+	if _, ok := i.Reader(key).CompaniesInMemory(both); ok {
+		t.Error("a key without the scope sees what is cached")
+	}
+	if _, ok := i.Reader(viewer(w.admin)).CompaniesInMemory(both); !ok {
+		t.Error("the companies are not cached")
+	}
 	must[*model.Company](t)(inTx(t, w, w.stranger, func(ctx context.Context, tx *repo.Tx) (*model.Company, error) {
 		return tx.UpdateCompany(ctx, model.UpdateCompanyInput{ID: w.other.ID, Name: new("Other, renamed")})
 	}))

@@ -48,8 +48,8 @@ func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*m
 	if err := granted[model.Company](r); err != nil {
 		return nil, err
 	}
-	if companies, ok := r.cachedCompanies(ids); ok {
-		return model.Join(companies), nil
+	if companies, ok := r.CompaniesInMemory(ids); ok {
+		return companies, nil
 	}
 	read := r.cache.now()
 	if r.cache != nil {
@@ -62,8 +62,11 @@ func (r Reader) CompaniesByIDs(ctx context.Context, ids []model.CompanyID) ([]*m
 	return companies, err
 }
 
-// cachedCompanies gives copies of the companies, if all of them are cached and the viewer may see them.
-func (r Reader) cachedCompanies(ids []model.CompanyID) ([]*model.Company, bool) {
+// CompaniesInMemory gives copies of the companies, if the viewer may see all of them and all are cached.
+func (r Reader) CompaniesInMemory(ids []model.CompanyID) ([]*model.Company, bool) {
+	if granted[model.Company](r) != nil {
+		return nil, false
+	}
 	companies := make([]*model.Company, len(ids))
 	for i, id := range ids {
 		visible := r.viewer.IsStaff() || r.viewer.CompanyID != nil && *r.viewer.CompanyID == id
@@ -73,7 +76,7 @@ func (r Reader) cachedCompanies(ids []model.CompanyID) ([]*model.Company, bool) 
 		}
 		companies[i] = company
 	}
-	return companies, true
+	return model.Join(companies), true
 }
 
 func (tx *Tx) lockCompany(

@@ -41,6 +41,26 @@ func (ec *executionContext) atRoot(
 	}
 }
 
+// arguments are those of a field of the query's text, selected of an object.
+type arguments struct {
+	object string
+	values map[string]any
+}
+
+// argumentsOf gives the arguments of the context's field. They are read once, not for each row that the field is selected of.
+func (ec *executionContext) argumentsOf(
+	ctx context.Context, fc *graphql.FieldContext, read func(context.Context, map[string]any) (map[string]any, error),
+) (map[string]any, error) {
+	if known, ok := ec.arguments.Load(fc.Field.Field); ok && known.(*arguments).object == fc.Object {
+		return known.(*arguments).values, nil
+	}
+	values, err := read(ctx, fc.Field.ArgumentMap(ec.Variables))
+	if err == nil { // an error is told of each row
+		ec.arguments.Store(fc.Field.Field, &arguments{fc.Object, values})
+	}
+	return values, err
+}
+
 // encoders are buffers that have grown to the size of answers.
 var encoders = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 

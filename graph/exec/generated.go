@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -4678,6 +4679,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 }
 
 type executionContext struct {
+	arguments sync.Map
 	*graphql.ExecutionContextState[ResolverRoot, DirectiveRoot, ComplexityRoot]
 }
 
@@ -13291,7 +13293,7 @@ func (ec *executionContext) fieldContext_Company_users(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Company_users_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Company_users_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -13335,7 +13337,7 @@ func (ec *executionContext) fieldContext_Company_projects(ctx context.Context, f
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Company_projects_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Company_projects_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -13379,7 +13381,7 @@ func (ec *executionContext) fieldContext_Company_documents(ctx context.Context, 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Company_documents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Company_documents_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -13423,7 +13425,7 @@ func (ec *executionContext) fieldContext_Company_themes(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Company_themes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Company_themes_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -13467,7 +13469,7 @@ func (ec *executionContext) fieldContext_Company_conversations(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Company_conversations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Company_conversations_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -15783,7 +15785,7 @@ func (ec *executionContext) fieldContext_Document_chunks(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Document_chunks_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Document_chunks_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -15827,7 +15829,7 @@ func (ec *executionContext) fieldContext_Document_themes(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Document_themes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Document_themes_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16478,7 +16480,7 @@ func (ec *executionContext) fieldContext_Mutation_signIn(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_signIn_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_signIn_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16600,7 +16602,7 @@ func (ec *executionContext) fieldContext_Mutation_endSession(ctx context.Context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_endSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_endSession_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16667,7 +16669,7 @@ func (ec *executionContext) fieldContext_Mutation_endSessions(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_endSessions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_endSessions_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16729,7 +16731,7 @@ func (ec *executionContext) fieldContext_Mutation_acceptInvitation(ctx context.C
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_acceptInvitation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_acceptInvitation_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16796,7 +16798,7 @@ func (ec *executionContext) fieldContext_Mutation_changePassword(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_changePassword_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_changePassword_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16858,7 +16860,7 @@ func (ec *executionContext) fieldContext_Mutation_requestPasswordReset(ctx conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_requestPasswordReset_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_requestPasswordReset_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16920,7 +16922,7 @@ func (ec *executionContext) fieldContext_Mutation_resetPassword(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_resetPassword_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_resetPassword_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17037,7 +17039,7 @@ func (ec *executionContext) fieldContext_Mutation_verifyEmail(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_verifyEmail_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_verifyEmail_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17104,7 +17106,7 @@ func (ec *executionContext) fieldContext_Mutation_createCompany(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createCompany_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createCompany_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17176,7 +17178,7 @@ func (ec *executionContext) fieldContext_Mutation_updateCompany(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateCompany_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateCompany_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17243,7 +17245,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteCompany(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deleteCompany_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deleteCompany_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17315,7 +17317,7 @@ func (ec *executionContext) fieldContext_Mutation_createUser(ctx context.Context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17387,7 +17389,7 @@ func (ec *executionContext) fieldContext_Mutation_inviteUser(ctx context.Context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_inviteUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_inviteUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17459,7 +17461,7 @@ func (ec *executionContext) fieldContext_Mutation_renewInvitation(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_renewInvitation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_renewInvitation_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17531,7 +17533,7 @@ func (ec *executionContext) fieldContext_Mutation_changeUserRole(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_changeUserRole_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_changeUserRole_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17603,7 +17605,7 @@ func (ec *executionContext) fieldContext_Mutation_deactivateUser(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deactivateUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deactivateUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17675,7 +17677,7 @@ func (ec *executionContext) fieldContext_Mutation_reactivateUser(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_reactivateUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_reactivateUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17742,7 +17744,7 @@ func (ec *executionContext) fieldContext_Mutation_unlinkAccount(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_unlinkAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_unlinkAccount_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17814,7 +17816,7 @@ func (ec *executionContext) fieldContext_Mutation_updateUser(ctx context.Context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17886,7 +17888,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteUser(ctx context.Context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deleteUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deleteUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -17953,7 +17955,7 @@ func (ec *executionContext) fieldContext_Mutation_transferUser(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_transferUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_transferUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18020,7 +18022,7 @@ func (ec *executionContext) fieldContext_Mutation_createApiKey(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createApiKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createApiKey_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18087,7 +18089,7 @@ func (ec *executionContext) fieldContext_Mutation_revokeApiKey(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_revokeApiKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_revokeApiKey_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18154,7 +18156,7 @@ func (ec *executionContext) fieldContext_Mutation_rotateApiKey(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_rotateApiKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_rotateApiKey_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18226,7 +18228,7 @@ func (ec *executionContext) fieldContext_Mutation_createProject(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createProject_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createProject_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18298,7 +18300,7 @@ func (ec *executionContext) fieldContext_Mutation_updateProject(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateProject_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateProject_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18370,7 +18372,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteProject(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deleteProject_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deleteProject_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18442,7 +18444,7 @@ func (ec *executionContext) fieldContext_Mutation_createDocument(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createDocument_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createDocument_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18514,7 +18516,7 @@ func (ec *executionContext) fieldContext_Mutation_createDocuments(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createDocuments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createDocuments_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18586,7 +18588,7 @@ func (ec *executionContext) fieldContext_Mutation_uploadDocument(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_uploadDocument_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_uploadDocument_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18658,7 +18660,7 @@ func (ec *executionContext) fieldContext_Mutation_createUpload(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createUpload_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createUpload_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18730,7 +18732,7 @@ func (ec *executionContext) fieldContext_Mutation_completeUpload(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_completeUpload_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_completeUpload_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18802,7 +18804,7 @@ func (ec *executionContext) fieldContext_Mutation_updateDocument(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateDocument_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateDocument_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18874,7 +18876,7 @@ func (ec *executionContext) fieldContext_Mutation_updateDocumentStatus(ctx conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateDocumentStatus_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateDocumentStatus_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18946,7 +18948,7 @@ func (ec *executionContext) fieldContext_Mutation_putDocumentChunks(ctx context.
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_putDocumentChunks_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_putDocumentChunks_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19018,7 +19020,7 @@ func (ec *executionContext) fieldContext_Mutation_retryDocument(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_retryDocument_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_retryDocument_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19090,7 +19092,7 @@ func (ec *executionContext) fieldContext_Mutation_cancelDocument(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cancelDocument_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_cancelDocument_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19162,7 +19164,7 @@ func (ec *executionContext) fieldContext_Mutation_processDocuments(ctx context.C
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_processDocuments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_processDocuments_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19234,7 +19236,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteDocument(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deleteDocument_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deleteDocument_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19306,7 +19308,7 @@ func (ec *executionContext) fieldContext_Mutation_createTheme(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createTheme_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createTheme_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19378,7 +19380,7 @@ func (ec *executionContext) fieldContext_Mutation_updateTheme(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateTheme_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateTheme_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19450,7 +19452,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteTheme(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deleteTheme_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deleteTheme_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19522,7 +19524,7 @@ func (ec *executionContext) fieldContext_Mutation_attachThemes(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_attachThemes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_attachThemes_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19594,7 +19596,7 @@ func (ec *executionContext) fieldContext_Mutation_detachThemes(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_detachThemes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_detachThemes_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19666,7 +19668,7 @@ func (ec *executionContext) fieldContext_Mutation_createConversation(ctx context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createConversation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createConversation_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19738,7 +19740,7 @@ func (ec *executionContext) fieldContext_Mutation_updateConversation(ctx context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateConversation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateConversation_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19810,7 +19812,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteConversation(ctx context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deleteConversation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deleteConversation_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19882,7 +19884,7 @@ func (ec *executionContext) fieldContext_Mutation_createAdapterUser(ctx context.
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createAdapterUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createAdapterUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -19954,7 +19956,7 @@ func (ec *executionContext) fieldContext_Mutation_updateAdapterUser(ctx context.
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateAdapterUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateAdapterUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20026,7 +20028,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteAdapterUser(ctx context.
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deleteAdapterUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deleteAdapterUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20098,7 +20100,7 @@ func (ec *executionContext) fieldContext_Mutation_linkAdapterAccount(ctx context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_linkAdapterAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_linkAdapterAccount_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20170,7 +20172,7 @@ func (ec *executionContext) fieldContext_Mutation_unlinkAdapterAccount(ctx conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_unlinkAdapterAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_unlinkAdapterAccount_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20242,7 +20244,7 @@ func (ec *executionContext) fieldContext_Mutation_createAdapterSession(ctx conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createAdapterSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createAdapterSession_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20314,7 +20316,7 @@ func (ec *executionContext) fieldContext_Mutation_updateAdapterSession(ctx conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateAdapterSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateAdapterSession_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20386,7 +20388,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteAdapterSession(ctx conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_deleteAdapterSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_deleteAdapterSession_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20458,7 +20460,7 @@ func (ec *executionContext) fieldContext_Mutation_createAdapterVerificationToken
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createAdapterVerificationToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createAdapterVerificationToken_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20530,7 +20532,7 @@ func (ec *executionContext) fieldContext_Mutation_useAdapterVerificationToken(ct
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_useAdapterVerificationToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_useAdapterVerificationToken_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20602,7 +20604,7 @@ func (ec *executionContext) fieldContext_Mutation_createAdapterAuthenticator(ctx
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_createAdapterAuthenticator_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_createAdapterAuthenticator_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20674,7 +20676,7 @@ func (ec *executionContext) fieldContext_Mutation_updateAdapterAuthenticator(ctx
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_updateAdapterAuthenticator_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Mutation_updateAdapterAuthenticator_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20879,7 +20881,7 @@ func (ec *executionContext) fieldContext_Project_documents(ctx context.Context, 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Project_documents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Project_documents_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20946,7 +20948,7 @@ func (ec *executionContext) fieldContext_Project_themes(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Project_themes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Project_themes_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -20990,7 +20992,7 @@ func (ec *executionContext) fieldContext_Project_conversations(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Project_conversations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Project_conversations_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21367,7 +21369,7 @@ func (ec *executionContext) fieldContext_Query_node(ctx context.Context, field g
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_node_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_node_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21434,7 +21436,7 @@ func (ec *executionContext) fieldContext_Query_nodes(ctx context.Context, field 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_nodes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_nodes_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21506,7 +21508,7 @@ func (ec *executionContext) fieldContext_Query_company(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_company_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_company_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21578,7 +21580,7 @@ func (ec *executionContext) fieldContext_Query_companies(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_companies_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_companies_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21650,7 +21652,7 @@ func (ec *executionContext) fieldContext_Query_user(ctx context.Context, field g
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_user_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_user_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21722,7 +21724,7 @@ func (ec *executionContext) fieldContext_Query_userByEmail(ctx context.Context, 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_userByEmail_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_userByEmail_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21794,7 +21796,7 @@ func (ec *executionContext) fieldContext_Query_users(ctx context.Context, field 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_users_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_users_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21861,7 +21863,7 @@ func (ec *executionContext) fieldContext_Query_apiKey(ctx context.Context, field
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_apiKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_apiKey_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21928,7 +21930,7 @@ func (ec *executionContext) fieldContext_Query_apiKeys(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_apiKeys_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_apiKeys_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22055,7 +22057,7 @@ func (ec *executionContext) fieldContext_Query_project(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_project_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_project_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22127,7 +22129,7 @@ func (ec *executionContext) fieldContext_Query_projects(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_projects_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_projects_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22199,7 +22201,7 @@ func (ec *executionContext) fieldContext_Query_document(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_document_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_document_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22271,7 +22273,7 @@ func (ec *executionContext) fieldContext_Query_documents(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_documents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_documents_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22343,7 +22345,7 @@ func (ec *executionContext) fieldContext_Query_searchDocuments(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_searchDocuments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_searchDocuments_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22415,7 +22417,7 @@ func (ec *executionContext) fieldContext_Query_theme(ctx context.Context, field 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_theme_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_theme_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22487,7 +22489,7 @@ func (ec *executionContext) fieldContext_Query_themes(ctx context.Context, field
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_themes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_themes_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22559,7 +22561,7 @@ func (ec *executionContext) fieldContext_Query_conversation(ctx context.Context,
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_conversation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_conversation_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22631,7 +22633,7 @@ func (ec *executionContext) fieldContext_Query_conversations(ctx context.Context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_conversations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_conversations_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22703,7 +22705,7 @@ func (ec *executionContext) fieldContext_Query_auditLog(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_auditLog_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_auditLog_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22775,7 +22777,7 @@ func (ec *executionContext) fieldContext_Query_adapterUser(ctx context.Context, 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_adapterUser_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_adapterUser_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22847,7 +22849,7 @@ func (ec *executionContext) fieldContext_Query_adapterUserByEmail(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_adapterUserByEmail_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_adapterUserByEmail_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22919,7 +22921,7 @@ func (ec *executionContext) fieldContext_Query_adapterUserByAccount(ctx context.
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_adapterUserByAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_adapterUserByAccount_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22991,7 +22993,7 @@ func (ec *executionContext) fieldContext_Query_adapterAccount(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_adapterAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_adapterAccount_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -23063,7 +23065,7 @@ func (ec *executionContext) fieldContext_Query_adapterSession(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_adapterSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_adapterSession_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -23135,7 +23137,7 @@ func (ec *executionContext) fieldContext_Query_adapterAuthenticator(ctx context.
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_adapterAuthenticator_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_adapterAuthenticator_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -23207,7 +23209,7 @@ func (ec *executionContext) fieldContext_Query_adapterAuthenticators(ctx context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_adapterAuthenticators_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query_adapterAuthenticators_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -23251,7 +23253,7 @@ func (ec *executionContext) fieldContext_Query___type(ctx context.Context, field
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query___type_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Query___type_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -24490,7 +24492,7 @@ func (ec *executionContext) fieldContext_Theme_projects(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Theme_projects_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Theme_projects_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -24534,7 +24536,7 @@ func (ec *executionContext) fieldContext_Theme_documents(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Theme_documents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_Theme_documents_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -25836,7 +25838,7 @@ func (ec *executionContext) fieldContext_User_projects(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_User_projects_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_User_projects_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -25880,7 +25882,7 @@ func (ec *executionContext) fieldContext_User_documents(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_User_documents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_User_documents_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -25924,7 +25926,7 @@ func (ec *executionContext) fieldContext_User_conversations(ctx context.Context,
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_User_conversations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_User_conversations_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -25968,7 +25970,7 @@ func (ec *executionContext) fieldContext_User_sessions(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_User_sessions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_User_sessions_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -26012,7 +26014,7 @@ func (ec *executionContext) fieldContext_User_accounts(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_User_accounts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_User_accounts_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -26056,7 +26058,7 @@ func (ec *executionContext) fieldContext_User_apiKeys(ctx context.Context, field
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_User_apiKeys_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field_User_apiKeys_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -26341,7 +26343,7 @@ func (ec *executionContext) fieldContext___Directive_args(ctx context.Context, f
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field___Directive_args_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field___Directive_args_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -26402,7 +26404,7 @@ func (ec *executionContext) fieldContext___Field_args(ctx context.Context, field
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field___Field_args_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field___Field_args_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -26706,7 +26708,7 @@ func (ec *executionContext) fieldContext___Type_fields(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field___Type_fields_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field___Type_fields_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -26814,7 +26816,7 @@ func (ec *executionContext) fieldContext___Type_enumValues(ctx context.Context, 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field___Type_enumValues_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = ec.argumentsOf(ctx, fc, ec.field___Type_enumValues_args); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}

@@ -32,9 +32,11 @@ var edits = []struct {
 	by   string
 }{
 	// exec.go has it.
+	{"internal!.gotpl", regexp.MustCompile(`type executionContext struct \{`), "$0\n\targuments sync.Map"},
 	{"internal!.gotpl", regexp.MustCompile(`(?s)func \(e \*executableSchema\) Exec\(.*?\n(type executionContext struct)`), "$1"},
 	{"type.gotpl", regexp.MustCompile(`graphql\.MarshalSliceConcurrently\(ctx, len\(v\), .*?(func\()`), "marshalList(ctx, len(v), $1"},
 	{"type.gotpl", regexp.MustCompile(`fc := graphql\.GetFieldContext\(ctx\)\s+fc\.Result = &v\[i\]\s+`), ""},
+	{"field.gotpl", regexp.MustCompile(`= (\{\{\$\.ECDot\}\}\{\{ \$field\.ArgsFunc \}\})\(ctx, [^(]*ArgumentMap\(ec\.Variables\)\)`), "= ec.argumentsOf(ctx, fc, $1)"},
 	// What object.gotpl writes at once needs no function of its own.
 	{"field.gotpl", regexp.MustCompile(`\{\{- range \$field := \$object\.Fields \}\}`), "$0{{- if not (isPlain $$field) }}"},
 	{"field.gotpl", regexp.MustCompile(`\{\{- /\* Scalar/enum fields without args`), "{{- end }}$0"},
