@@ -8,6 +8,7 @@ import (
 
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
+	"dossier/internal/tcpproxy"
 )
 
 // packed is how many files the demo data has.
@@ -17,7 +18,7 @@ var packed = len(seed.Pack())
 func TestBlobsCheck(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + freeAddress(t), "BLOB_URL=" + newBlobURL()}
+	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + tcpproxy.FreeAddr(t), "BLOB_URL=" + newBlobURL()}
 	p := launch(t, command(nil, settings...))
 	p.waitReady(t)
 	u := &uploader{url: p.url, token: p.signIn(t, seed.SignIns[1].Email), kept: map[string]string{}}
@@ -55,7 +56,7 @@ func TestBlobsCheck(t *testing.T) {
 func TestDeletedDocumentsLeaveNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + freeAddress(t), "BLOB_URL=" + newBlobURL()}
+	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + tcpproxy.FreeAddr(t), "BLOB_URL=" + newBlobURL()}
 	p := launch(t, command(nil, settings...))
 	p.waitReady(t)
 	u := &uploader{url: p.url, token: p.signIn(t, seed.SignIns[1].Email), kept: map[string]string{}, deleted: map[string]bool{}}

@@ -16,6 +16,7 @@ import (
 
 	"dossier/internal/pgconn"
 	"dossier/internal/pgdev"
+	"dossier/internal/tcpproxy"
 )
 
 // cluster is a PostgreSQL that a test starts, stops and kills at will.
@@ -35,7 +36,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{bin: binaries.Dir, folder: newFolder(t), address: freeAddress(t), account: postgresAccount(t)}
+	c := &cluster{bin: binaries.Dir, folder: newFolder(t), address: tcpproxy.FreeAddr(t), account: postgresAccount(t)}
 	c.own(t, c.folder)
 	password := filepath.Join(c.folder, "password")
 	if err := os.WriteFile(password, []byte(clusterPassword), 0o644); err != nil {
@@ -143,7 +144,7 @@ func (c *cluster) pool(t *testing.T) *sql.DB {
 // standby gives a copy that follows the cluster, once it has all that is there now.
 func (c *cluster) standby(t *testing.T) *cluster {
 	t.Helper()
-	s := &cluster{bin: c.bin, folder: newFolder(t), address: freeAddress(t), account: c.account}
+	s := &cluster{bin: c.bin, folder: newFolder(t), address: tcpproxy.FreeAddr(t), account: c.account}
 	s.own(t, s.folder)
 	c.stop(t)
 	if output, err := exec.Command("cp", "-a", c.data(), s.data()).CombinedOutput(); err != nil {

@@ -222,7 +222,7 @@ func TestMalformedURL(t *testing.T) {
 		"postgres://u:hunter2hunter2@db/x?statement_timeout=5", "postgres://u:hunter2hunter2@db/x?sslmode=verify-full&sslrootcert=/no/such/file",
 	} {
 		for _, arguments := range [][]string{nil, {"migrate", "status"}} {
-			r := run(t, arguments, "POSTGRES_URL="+address, "HTTP_ADDR="+freeAddress(t))
+			r := run(t, arguments, "POSTGRES_URL="+address, "HTTP_ADDR="+tcpproxy.FreeAddr(t))
 			r.wantSentence(t, "POSTGRES_URL")
 			if strings.Contains(r.stdout+r.stderr, "hunter2") {
 				t.Errorf("%s is told with its password", address)

@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"dossier/internal/pgtest"
+	"dossier/internal/tcpproxy"
 )
 
 // What is in deploy/ is checked as far as it can be without a container engine.
@@ -114,7 +115,7 @@ func TestRunsOnAReadOnlyFileSystem(t *testing.T) {
 		t.Parallel()
 		folder := nobodysFolder(t)
 		p := launch(t, readOnly(t, folder, productionSettings(pgtest.NewEmpty(t).URL, "AUTO_MIGRATE=true",
-			"HTTP_ADDR="+freeAddress(t), "DATA_DIR="+folder, "SHUTDOWN_DELAY=0s")...))
+			"HTTP_ADDR="+tcpproxy.FreeAddr(t), "DATA_DIR="+folder, "SHUTDOWN_DELAY=0s")...))
 		p.waitReady(t)
 		p.signal(t, syscall.SIGTERM)
 		p.waitExit(t, 0)
@@ -122,7 +123,7 @@ func TestRunsOnAReadOnlyFileSystem(t *testing.T) {
 	t.Run("development", func(t *testing.T) {
 		t.Parallel()
 		folder := nobodysFolder(t)
-		p := launch(t, readOnly(t, folder, "HTTP_ADDR="+freeAddress(t), "DATA_DIR="+folder))
+		p := launch(t, readOnly(t, folder, "HTTP_ADDR="+tcpproxy.FreeAddr(t), "DATA_DIR="+folder))
 		p.waitReady(t)
 		p.signIn(t, "member@demo.example")
 		p.stop(t)
@@ -132,7 +133,7 @@ func TestRunsOnAReadOnlyFileSystem(t *testing.T) {
 // The image's health check says what /readyz says.
 func TestHealthCommand(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
+	address := tcpproxy.FreeAddr(t)
 	run(t, []string{"health"}, "HTTP_ADDR="+address).wantSentence(t, "nothing serves", address)
 	db := pgtest.NewEmpty(t)
 	p := serve(t, productionSettings(db.URL, "HTTP_ADDR="+strings.Replace(address, "127.0.0.1", "0.0.0.0", 1), "SHUTDOWN_DELAY=0s")...)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,13 +14,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"dossier/internal/apitest"
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
+	"dossier/internal/tcpproxy"
 )
 
 // The tests of this package run the program as its users do: the binary, in an environment of its own, over real HTTP.
@@ -126,7 +125,7 @@ func newBlobURL() string {
 // serve runs the server on a free port, unless HTTP_ADDR is among the settings.
 func serve(t *testing.T, settings ...string) *program {
 	t.Helper()
-	return launch(t, command(nil, append([]string{"HTTP_ADDR=" + freeAddress(t)}, settings...)...))
+	return launch(t, command(nil, append([]string{"HTTP_ADDR=" + tcpproxy.FreeAddr(t)}, settings...)...))
 }
 
 func launch(t *testing.T, cmd *exec.Cmd) *program {
@@ -312,23 +311,6 @@ func eventually(t *testing.T, what string, condition func() bool) {
 			t.Fatalf("waited %s in vain for %s", patience, what)
 		}
 	}
-}
-
-var lastPort atomic.Int32
-
-// freeAddress stays below the ports that the system gives out by itself, so that nobody takes it in the meantime.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	lastPort.CompareAndSwap(0, 20000+rand.Int32N(10000))
-	for range 100 {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(lastPort.Add(1))))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			_ = listener.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // newFolder is a folder that the user whom PostgreSQL runs as can enter. It is removed when no PostgreSQL uses it.

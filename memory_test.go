@@ -11,6 +11,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"dossier/internal/config"
+	"dossier/internal/tcpproxy"
 )
 
 const mebibyte = 1 << 20
@@ -88,7 +89,7 @@ func TestMemoryOfTheProgram(t *testing.T) {
 		{[]string{"GOGC=", "GOMEMLIMIT="}, fmt.Sprintf("GOGC=150\n    GOMEMLIMIT=%dMiB\n", chosen), 150, float64(chosen << 20)},
 		{[]string{"GOGC=50", "GOMEMLIMIT=123MiB"}, "GOGC=50\n    GOMEMLIMIT=123MiB\n", 50, 123 * mebibyte},
 	} {
-		admin := freeAddress(t)
+		admin := tcpproxy.FreeAddr(t)
 		p := serve(t, append(test.settings, "DATA_DIR="+seededFolder(t), "ADMIN_ADDR="+admin)...)
 		p.waitReady(t)
 		eventually(t, test.shown, func() bool { return regexp.MustCompile(regexp.QuoteMeta(test.shown)).MatchString(p.output.String()) })

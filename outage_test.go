@@ -75,8 +75,8 @@ type request struct {
 // newOutage starts the program on a database with the demo data, and load upon it.
 func newOutage(t *testing.T, address string, settings ...string) *outage {
 	t.Helper()
-	o := &outage{t: t, stats: freeAddress(t), end: make(chan struct{})}
-	cmd := command(nil, append([]string{"HTTP_ADDR=" + freeAddress(t), "POSTGRES_URL=" + address, statsVariable + "=" + o.stats,
+	o := &outage{t: t, stats: tcpproxy.FreeAddr(t), end: make(chan struct{})}
+	cmd := command(nil, append([]string{"HTTP_ADDR=" + tcpproxy.FreeAddr(t), "POSTGRES_URL=" + address, statsVariable + "=" + o.stats,
 		"AUTO_MIGRATE=false", "REQUEST_TIMEOUT="}, settings...)...)
 	cmd.Path = os.Args[0]
 	o.program = launch(t, cmd)

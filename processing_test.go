@@ -12,6 +12,7 @@ import (
 
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
+	"dossier/internal/tcpproxy"
 )
 
 // slowModel is an endpoint that makes vectors, in its own time.
@@ -57,7 +58,7 @@ func killedText(document int) string {
 func TestKilledProcessing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + freeAddress(t), "BLOB_URL=" + newBlobURL(), "SIGNING_KEYS=" + strings.Repeat("key ", 10),
+	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + tcpproxy.FreeAddr(t), "BLOB_URL=" + newBlobURL(), "SIGNING_KEYS=" + strings.Repeat("key ", 10),
 		"LOG_REQUESTS=false", "EMBEDDINGS_URL=" + slowModel(t), "EMBEDDINGS_MODEL=slow", "EMBEDDINGS_DIMENSIONS=4"}
 	p := launch(t, command(nil, append(settings, "PROCESS_DOCUMENTS=false")...))
 	p.waitReady(t)

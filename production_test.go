@@ -7,6 +7,7 @@ import (
 
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
+	"dossier/internal/tcpproxy"
 )
 
 // What is unsafe is refused by every command that would use it, in one sentence that does not show the password.
@@ -23,7 +24,7 @@ func TestProductionRefusesAnUnsafeDatabase(t *testing.T) {
 		"postgres://dossier:" + seed.Password + "@db.example/dossier?sslmode=disable": "password that everyone knows",
 	} {
 		for _, arguments := range [][]string{nil, {"migrate", "up"}} {
-			r := run(t, arguments, "APP_ENV=production", "POSTGRES_URL="+address, "HTTP_ADDR="+freeAddress(t))
+			r := run(t, arguments, "APP_ENV=production", "POSTGRES_URL="+address, "HTTP_ADDR="+tcpproxy.FreeAddr(t))
 			r.wantSentence(t, "POSTGRES_URL", words)
 			if strings.Contains(r.stderr, "hunter2") {
 				t.Error("it shows the password")
@@ -63,7 +64,7 @@ func TestProductionRefusesDemoSignIns(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	loadDemo(t, db.Store, db.URL)
-	r := run(t, nil, productionSettings(db.URL, "HTTP_ADDR="+freeAddress(t), "SHUTDOWN_DELAY=0s")...)
+	r := run(t, nil, productionSettings(db.URL, "HTTP_ADDR="+tcpproxy.FreeAddr(t), "SHUTDOWN_DELAY=0s")...)
 	r.wantSentence(t, "demo user", "admin@demo.example", "delete")
 	if strings.Contains(r.stderr, seed.Password) {
 		t.Error("it tells the password")

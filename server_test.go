@@ -16,6 +16,7 @@ import (
 
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
+	"dossier/internal/tcpproxy"
 )
 
 var firstQuery = regexp.MustCompile(`(?s)\n    (mutation \{.*?\n    \})\n`)
@@ -164,7 +165,7 @@ func TestRefusesToServe(t *testing.T) {
 		folder := seededFolder(t)
 		first := serve(t, "DATA_DIR="+folder)
 		first.waitReady(t)
-		run(t, nil, "DATA_DIR="+folder, "HTTP_ADDR="+freeAddress(t)).wantSentence(t, "already running", folder, "DATA_DIR")
+		run(t, nil, "DATA_DIR="+folder, "HTTP_ADDR="+tcpproxy.FreeAddr(t)).wantSentence(t, "already running", folder, "DATA_DIR")
 		first.signIn(t, "admin@demo.example")
 	})
 	t.Run("address in use", func(t *testing.T) {
@@ -193,7 +194,7 @@ func TestRefusesToServe(t *testing.T) {
 			if err := os.WriteFile(file, []byte(version), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			run(t, nil, "DATA_DIR="+folder, "HTTP_ADDR="+freeAddress(t)).
+			run(t, nil, "DATA_DIR="+folder, "HTTP_ADDR="+tcpproxy.FreeAddr(t)).
 				wantSentence(t, "made by PostgreSQL "+strings.Split(strings.TrimSpace(version), ".")[0]+",", folder, "not touched")
 			if text, err := os.ReadFile(file); err != nil || string(text) != version {
 				t.Errorf("the folder was touched: %s, %v", text, err)
@@ -219,7 +220,7 @@ func TestRunsAsAnOrdinaryUser(t *testing.T) {
 		return cmd
 	}
 	for range 2 { // as the first start and as a later one; DATA_DIR is the user's own by default
-		p := launch(t, asNobody(nil, "HTTP_ADDR="+freeAddress(t)))
+		p := launch(t, asNobody(nil, "HTTP_ADDR="+tcpproxy.FreeAddr(t)))
 		p.waitReady(t)
 		p.signIn(t, "member@demo.example")
 		p.stop(t)
@@ -228,7 +229,7 @@ func TestRunsAsAnOrdinaryUser(t *testing.T) {
 	if err != nil || info.Sys().(*syscall.Stat_t).Uid != uint32(uid) {
 		t.Errorf("the data is not the user's: %v, %v", info, err)
 	}
-	p := runCommand(t, asNobody(nil, "HTTP_ADDR="+freeAddress(t), "DATA_DIR=/not-for-nobody"))
+	p := runCommand(t, asNobody(nil, "HTTP_ADDR="+tcpproxy.FreeAddr(t), "DATA_DIR=/not-for-nobody"))
 	p.wantSentence(t, "/not-for-nobody", "permission denied")
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"dossier/internal/pgtest"
+	"dossier/internal/tcpproxy"
 )
 
 // balancer sends requests by turns to the programs whose /readyz said yes when it last asked. It tries each request once.
@@ -34,7 +35,7 @@ const pollEvery = 20 * time.Millisecond
 
 func newBalancer(t *testing.T) *balancer {
 	b := &balancer{ready: map[string]*httputil.ReverseProxy{}}
-	address := freeAddress(t)
+	address := tcpproxy.FreeAddr(t)
 	server := &http.Server{Addr: address, Handler: b}
 	go func() { _ = server.ListenAndServe() }()
 	t.Cleanup(func() { _ = server.Close() })

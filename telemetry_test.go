@@ -15,6 +15,7 @@ import (
 
 	"dossier/internal/apitest"
 	"dossier/internal/pgtest"
+	"dossier/internal/tcpproxy"
 	"dossier/model"
 )
 
@@ -32,7 +33,7 @@ func serveObserved(t *testing.T, settings ...string) observedProgram {
 	db := pgtest.New(t)
 	manager := db.User(t, db.Company(t, "Own"), model.RoleManager, "Mia Manager")
 	db.Projects(t, manager, 3)
-	admin := freeAddress(t)
+	admin := tcpproxy.FreeAddr(t)
 	p := serve(t, productionSettings(db.URL, append(settings, "ADMIN_ADDR="+admin)...)...)
 	p.waitReady(t)
 	return observedProgram{p, db, manager, db.Token(t, manager), "http://" + admin}
@@ -101,7 +102,7 @@ func TestAdminAddressInUse(t *testing.T) {
 	}
 	defer listener.Close()
 	folder, address := newFolder(t), listener.Addr().String()
-	run(t, nil, "DATA_DIR="+folder, "HTTP_ADDR="+freeAddress(t), "ADMIN_ADDR="+address).wantSentence(t, "ADMIN_ADDR", address, "in use")
+	run(t, nil, "DATA_DIR="+folder, "HTTP_ADDR="+tcpproxy.FreeAddr(t), "ADMIN_ADDR="+address).wantSentence(t, "ADMIN_ADDR", address, "in use")
 	if made, _ := os.ReadDir(folder); len(made) > 0 {
 		t.Error("it made a database all the same")
 	}
@@ -341,7 +342,7 @@ func TestTracesWithoutAReceiver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	for name, address := range map[string]string{"away": freeAddress(t), "mute": mute.Addr().String()} {
+	for name, address := range map[string]string{"away": tcpproxy.FreeAddr(t), "mute": mute.Addr().String()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := serveObserved(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+address, "OTEL_BSP_SCHEDULE_DELAY=10", "OTEL_BSP_MAX_QUEUE_SIZE=16", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=8")

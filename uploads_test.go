@@ -23,6 +23,7 @@ import (
 
 	"dossier/internal/pgtest"
 	"dossier/internal/seed"
+	"dossier/internal/tcpproxy"
 )
 
 // uploader is a client of a server that is killed again and again.
@@ -191,7 +192,7 @@ const killsOfUploads = 50
 func TestKilledUploads(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + freeAddress(t), "BLOB_URL=" + newBlobURL(),
+	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + tcpproxy.FreeAddr(t), "BLOB_URL=" + newBlobURL(),
 		"SIGNING_KEYS=" + strings.Repeat("key ", 10), "LOG_REQUESTS=false", "PROCESS_DOCUMENTS=false"}
 	p := launch(t, command(nil, settings...))
 	p.waitReady(t)
@@ -357,7 +358,7 @@ func resident(t *testing.T, p *program) (now, peak int64) {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + freeAddress(t), "BLOB_URL=" + newBlobURL()}
+	settings := []string{"POSTGRES_URL=" + db.URL, "HTTP_ADDR=" + tcpproxy.FreeAddr(t), "BLOB_URL=" + newBlobURL()}
 	cmd := command(nil, settings...)
 	cmd.Path, cmd.Args = "/bin/bash", []string{"bash", "-c", `ulimit -f 1024 && exec "$0"`, binary} // of 1 KiB each
 	p := launch(t, cmd)

@@ -3,9 +3,12 @@ package tcpproxy
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -46,14 +49,27 @@ type pair struct {
 // New makes a proxy for the target, host:port or the path of a socket, that is gone with the test.
 func New(t testing.TB, target string) *Proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &Proxy{Addr: listener.Addr().String(), target: target, pairs: map[*pair]struct{}{}}
-	_ = listener.Close()
+	p := &Proxy{Addr: FreeAddr(t), target: target, pairs: map[*pair]struct{}{}}
 	t.Cleanup(func() { p.Set(t, Refuse) })
 	return p
+}
+
+var lastPort atomic.Int32
+
+// FreeAddr stays below the ports that the system gives out by itself, so that nobody takes it in the meantime: another test's
+// server would answer in the place of what is not there.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	lastPort.CompareAndSwap(0, 20_000+rand.Int32N(10_000))
+	for range 100 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(lastPort.Add(1))))
+		if listener, err := net.Listen("tcp", addr); err == nil {
+			_ = listener.Close()
+			return addr
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Set changes the mode, for what is open too.
@@ -122,6 +138,10 @@ func (p *Proxy) accept(listener net.Listener) {
 func (p *Proxy) join(client net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.mode == Refuse { // it came just before
+		_ = client.Close()
+		return
+	}
 	p.accepted++
 	one := &pair{client: client, lost: p.mode == Blackhole}
 	if !one.lost {
