@@ -14,6 +14,8 @@ import (
 const (
 	cachedRowsMax = 10_000
 	cacheExpiry   = 10 * time.Second
+	// forgottenMax bounds what is known of rows that were forgotten. It takes seconds to fill, and reads take milliseconds.
+	forgottenMax = 1_000
 )
 
 // cache keeps the rows that every request asks for: the viewer's credential and user, and companies. It exists
@@ -24,9 +26,11 @@ type cache struct {
 	companies   *otter.Cache[model.CompanyID, *model.Company]
 
 	// A row that was read before it changed must not be kept after that was told: keeping and forgetting exclude one
-	// another, and what was read in an earlier generation is not kept.
+	// another, and each row that is forgotten begins a generation, since which it must have been read.
 	mu         sync.Mutex
 	generation uint64
+	forgotten  map[model.GlobalID]uint64 // the generations that rows began
+	oldest     uint64                    // what was read before it may have been forgotten: forgotten is not for ever
 }
 
 // credential is a session, an API key or another token that was found good. It is as long as its user is the one that is
@@ -44,6 +48,7 @@ func newCache() *cache {
 		credentials: newRows[string, *credential](),
 		users:       newRows[model.UserID, *model.User](),
 		companies:   newRows[model.CompanyID, *model.Company](),
+		forgotten:   map[model.GlobalID]uint64{},
 	}
 }
 
@@ -97,14 +102,19 @@ func (s *Store) viewerBy(tokenHash []byte, load func() (*credential, error)) (mo
 	return found.viewer(), nil
 }
 
-// keepCredential keeps a credential and its user, unless something was forgotten since the generation in which they were read.
+// isStill says whether a row that was read in this generation was not forgotten since. It needs the lock.
+func (c *cache) isStill(row model.GlobalID, read uint64) bool {
+	return read >= c.oldest && read >= c.forgotten[row]
+}
+
+// keepCredential keeps a credential and its user, unless that was forgotten since the generation in which they were read.
 func (c *cache) keepCredential(read uint64, tokenHash []byte, found *credential) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if read != c.generation {
+	if !c.isStill(found.user.ID.Global(), read) {
 		return
 	}
 	// Another credential of the user may have been kept before: they share the row.
@@ -138,14 +148,14 @@ func copyOf[K comparable, T any](rows *otter.Cache[K, *T], key K) (*T, bool) {
 	return &clone, true
 }
 
-// keepCompany keeps a copy of a company, unless something was forgotten since the generation in which it was read.
+// keepCompany keeps a copy of a company, unless it was forgotten since the generation in which it was read.
 func (c *cache) keepCompany(read uint64, company model.Company) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if read == c.generation {
+	if c.isStill(company.ID.Global(), read) {
 		company.JoinBatch(nil) // which holds whatever was loaded for it
 		c.companies.Set(company.ID, &company)
 	}
@@ -159,7 +169,12 @@ func (c *cache) forget(rows ...model.GlobalID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generation++
+	if len(c.forgotten) >= forgottenMax {
+		clear(c.forgotten)
+		c.oldest = c.generation
+	}
 	for _, row := range rows {
+		c.forgotten[row] = c.generation
 		switch row.Prefix {
 		case model.UserID{}.Global().Prefix:
 			c.users.Invalidate(model.UserID(row.UUID))

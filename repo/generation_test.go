@@ -38,6 +38,41 @@ func TestOldRowsAreNotKept(t *testing.T) {
 	}
 }
 
+// What becomes of other rows does not matter, however many they are, but for the moment in which they are too many to be known.
+func TestOtherRowsDoNotMatter(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	user, company := &model.User{ID: model.NewID[model.UserID]()}, model.Company{ID: model.NewID[model.CompanyID]()}
+	keep := func(read uint64) (kept bool) {
+		c.keepCredential(read, []byte("hash"), someSession(user))
+		c.keepCompany(read, company)
+		_, session := c.credential([]byte("hash"))
+		_, row := c.company(company.ID)
+		if session != row {
+			t.Errorf("the session is kept: %t, the company: %t", session, row)
+		}
+		return session
+	}
+	read := c.now()
+	c.forget(model.NewID[model.UserID]().Global())
+	if !keep(read) {
+		t.Error("nothing is kept while others change")
+	}
+	read = c.now()
+	c.forget(user.ID.Global(), company.ID.Global())
+	for range 3 * forgottenMax {
+		if c.forget(model.NewID[model.UserID]().Global()); keep(read) {
+			t.Fatal("an old row is kept")
+		}
+	}
+	if len(c.forgotten) > forgottenMax {
+		t.Errorf("%d forgotten rows are known", len(c.forgotten))
+	}
+	if !keep(c.now()) {
+		t.Error("a new row is not kept")
+	}
+}
+
 // To forget a user forgets all sessions of that user and of nobody else; a session that is over is not used.
 func TestSessionsGoWithTheirUser(t *testing.T) {
 	t.Parallel()
