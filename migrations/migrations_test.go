@@ -79,7 +79,8 @@ var rowsAfter = map[string]string{
 		INSERT INTO river_queue (name) VALUES ('default');
 		INSERT INTO river_notification (payload, topic) VALUES ('{}', 'one');
 		INSERT INTO river_leader (elected_at, expires_at, leader_id) VALUES (now(), now(), 'one');`,
-	"20261126000006_expired_rows.sql": "",
+	"20261126000006_expired_rows.sql":  "",
+	"20261127000001_owner_indexes.sql": "",
 	"20261126000009_email_change.sql": `
 		INSERT INTO one_time_tokens (id, user_id, purpose, email, token_hash, expires)
 			SELECT '00000000-0000-7000-8000-000000000084', id, 'EMAIL_CHANGE', 'ann@new.example', '\x05', now() FROM users WHERE email = 'ann@one.example';`,

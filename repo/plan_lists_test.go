@@ -2,6 +2,7 @@ package repo_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -226,6 +227,23 @@ func (w planWorld) checkCounts(t *testing.T, withoutSorts planner) {
 		_, plan := withoutSorts.plan(t, func(ctx context.Context) error { return read(ctx, w.Store.Reader(w.admin)) })
 		if !strings.Contains(plan, "Index Cond: (company_id = ANY") {
 			t.Errorf("%s:\n%s", name, plan)
+		}
+	}
+}
+
+// checkOwners reads the plans of what foreign keys ask when a user goes to another company: they go by an index of both columns,
+// or would read all rows of the company.
+func (w planWorld) checkOwners(t *testing.T) {
+	generic := w.planner(t, "SET plan_cache_mode = force_generic_plan")
+	for _, table := range []string{"projects", "documents", "conversations"} {
+		prepare := fmt.Sprintf(`PREPARE owned_%[1]s (uuid, uuid) AS
+			SELECT 1 FROM ONLY %[1]s x WHERE $1 = company_id AND $2 = owner_id FOR KEY SHARE OF x`, table)
+		if _, err := generic.conn.ExecContext(t.Context(), prepare); err != nil {
+			t.Fatal(err)
+		}
+		plan := explain(t, generic.conn, "EXECUTE owned_"+table+" (NULL, NULL)")
+		if !strings.Contains(plan, "Index Cond: ((owner_id = $2) AND (company_id = $1))") {
+			t.Errorf("%s\n%s", table, plan)
 		}
 	}
 }

@@ -209,6 +209,7 @@ func TestPlans(t *testing.T) {
 	t.Run("plans for any values", w.checkGenericPlans)
 	t.Run("many to many", func(t *testing.T) { w.checkTags(t, byDefault, withoutSorts) })
 	t.Run("sessions and accounts", func(t *testing.T) { w.checkPersonal(t, withoutSorts) })
+	t.Run("foreign keys of owners", w.checkOwners)
 	t.Run("counts of companies", func(t *testing.T) { w.checkCounts(t, withoutSorts) })
 	t.Run("a search for something rare goes by trigrams", func(t *testing.T) {
 		for index, l := range w.searches() {
