@@ -115,7 +115,6 @@ func TestLoaderSurvivesAPanic(t *testing.T) {
 	}
 }
 
-// A row that came alone is loaded all the same.
 // Rows that are in memory need no batch, unless one of them is not there.
 func TestLoaderTakesWhatIsInMemory(t *testing.T) {
 	t.Parallel()
@@ -147,6 +146,7 @@ func TestLoaderTakesWhatIsInMemory(t *testing.T) {
 	}
 }
 
+// A row that came alone is loaded all the same.
 func TestLoaderOfALoneRow(t *testing.T) {
 	t.Parallel()
 	users, errs := loadAll(ownerOf(new(atomic.Int32), model.UserID{}, nil), []*model.Project{{OwnerID: model.UserID{9}}})

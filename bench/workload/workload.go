@@ -41,7 +41,7 @@ const (
 	ringMax      = 1000 // documents and owners, for workloads that write
 	moversMax    = 2000 // users who move: they own something only before their first move
 
-	// moverDocumentsMax is how many documents a user who moves may own. Each is an entry in each of 15 indexes: with the 30
+	// moverDocumentsMax is how many documents a user who moves may own. Each is an entry in each of 16 indexes: with the 30
 	// that users own in the mean, every peer would be measured by PostgreSQL's work alone.
 	moverDocumentsMax = 6
 )

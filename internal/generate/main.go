@@ -31,9 +31,8 @@ var edits = []struct {
 	what *regexp.Regexp
 	by   string
 }{
-	// exec.go has it.
-	{"internal!.gotpl", regexp.MustCompile(`type executionContext struct \{`), "$0\n\targuments sync.Map"},
-	{"internal!.gotpl", regexp.MustCompile(`(?s)func \(e \*executableSchema\) Exec\(.*?\n(type executionContext struct)`), "$1"},
+	// exec.go has Exec, and what reads the arguments of a field once.
+	{"internal!.gotpl", regexp.MustCompile(`(?s)func \(e \*executableSchema\) Exec\(.*?\n(type executionContext struct \{)`), "$1\n\targuments sync.Map"},
 	{"type.gotpl", regexp.MustCompile(`graphql\.MarshalSliceConcurrently\(ctx, len\(v\), .*?(func\()`), "marshalList(ctx, len(v), $1"},
 	{"type.gotpl", regexp.MustCompile(`fc := graphql\.GetFieldContext\(ctx\)\s+fc\.Result = &v\[i\]\s+`), ""},
 	{"field.gotpl", regexp.MustCompile(`= (\{\{\$\.ECDot\}\}\{\{ \$field\.ArgsFunc \}\})\(ctx, [^(]*ArgumentMap\(ec\.Variables\)\)`), "= ec.argumentsOf(ctx, fc, $1)"},
