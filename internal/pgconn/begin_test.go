@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/uptrace/bun/driver/pgdriver"
@@ -107,7 +108,128 @@ func TestNothingFollowsAFirstStatementThatFailed(t *testing.T) {
 	})
 }
 
-// A prepared statement cannot take BEGIN along: it goes before.
+// A prepared statement takes BEGIN along as well: in the same write, with one Sync for both.
+func TestBeginOfAPreparedStatement(t *testing.T) {
+	t.Parallel()
+	table(t, "begin_ahead")
+	p := newProxy(t, &proxy{})
+	db := open(t, Config{URL: p.url(), PoolMax: 1, Statements: 10})
+	transfer := func() {
+		t.Helper()
+		tx := begin(t, t.Context(), db)
+		var id int
+		if err := tx.QueryRow("INSERT INTO begin_ahead VALUES ($1) RETURNING id", 7).Scan(&id); err != nil || id != 7 {
+			t.Errorf("the first statement gives %d, %v", id, err)
+		}
+		if result, err := tx.Exec("UPDATE begin_ahead SET id = id + $1", 1); err != nil {
+			t.Error(err)
+		} else if n, err := result.RowsAffected(); n == 0 || err != nil {
+			t.Errorf("the second statement changed %d rows, %v", n, err)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Error(err)
+		}
+	}
+	transfer() // prepares
+	before := p.rounds()
+	transfer()
+	if sent := p.rounds() - before; sent != 3 {
+		t.Errorf("two statements and a COMMIT took %d round trips, want 3", sent)
+	}
+	if n := adminInt(t, "SELECT count(*) FROM begin_ahead"); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+	tx := begin(t, t.Context(), db)
+	if result, err := tx.Exec("UPDATE begin_ahead SET id = id + $1", 1); err != nil {
+		t.Error(err)
+	} else if n, err := result.RowsAffected(); n != 2 || err != nil {
+		t.Errorf("a first statement without rows changed %d, %v", n, err)
+	}
+	_ = tx.Rollback()
+	if n := adminInt(t, "SELECT max(id) FROM begin_ahead"); n != 9 {
+		t.Errorf("the greatest is %d: what was rolled back is there", n)
+	}
+}
+
+// What went ahead and failed keeps the statement behind it from running, on a connection that stays.
+func TestStatementBehindABeginThatFails(t *testing.T) {
+	t.Parallel()
+	table(t, "begin_refused")
+	const insert = "INSERT INTO begin_refused VALUES ($1)"
+	for name, ahead := range map[string]struct {
+		begin, state string
+		from         int // its rows
+	}{
+		"not parsed": {"BEGIN ANEW", "42601", 0},
+		"not run":    {"SELECT 1/0", "22012", 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, Config{PoolMax: 1, Statements: 10})
+			pid := backend(t, db)
+			if _, err := db.Exec(insert, ahead.from+1); err != nil {
+				t.Fatal(err)
+			}
+			tx, end := begun(t, db, ahead.begin)
+			var pgErr pgdriver.Error
+			if _, err := tx.Exec(insert, ahead.from+2); !errors.As(err, &pgErr) || pgErr.Field('C') != ahead.state {
+				t.Errorf("got %v", err)
+			}
+			if _, err := tx.Exec(insert, ahead.from+3); !errors.Is(err, ErrRolledBack) {
+				t.Errorf("a second statement: %v", err)
+			}
+			end()
+			if _, err := db.Exec(insert, ahead.from+4); err != nil || backend(t, db) != pid {
+				t.Errorf("the connection did not stay: %v", err)
+			}
+			if n := adminInt(t, "SELECT count(*) FROM begin_refused WHERE id IN ($1, $2)", ahead.from+2, ahead.from+3); n != 0 {
+				t.Errorf("%d rows", n)
+			}
+		})
+	}
+}
+
+// A notice between the answers reaches pgdriver, however long it is, and the answer to the statement comes behind it.
+func TestNoticeOfABegin(t *testing.T) {
+	t.Parallel()
+	db := open(t, Config{PoolMax: 1, Statements: 10})
+	pid := backend(t, db)
+	for _, length := range []int{1, 4 * wireBuffer, 2 * readBuffer} {
+		tx, end := begun(t, db, fmt.Sprintf("DO $$ BEGIN RAISE WARNING '%%', repeat('x', %d); END $$", length))
+		var n int
+		if err := tx.QueryRow("SELECT $1::int", length).Scan(&n); err != nil || n != length {
+			t.Errorf("behind %d bytes: %d, %v", length, n, err)
+		}
+		end()
+	}
+	if backend(t, db) != pid {
+		t.Error("the connection did not stay")
+	}
+}
+
+// begun is a transaction whose BEGIN is another statement, and what ends it.
+func begun(t *testing.T, db *sql.DB, query string) (*sql.Tx, func()) {
+	t.Helper()
+	session, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := session.BeginTx(t.Context(), nil)
+	if err == nil {
+		err = session.Raw(func(c any) error { c.(*conn).begin = query; return nil })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx, func() {
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+		_ = session.Close()
+	}
+}
+
+// Whoever prepares the statement, and whatever it is used for, BEGIN is before it, with its options.
 func TestBeginOfPreparedStatements(t *testing.T) {
 	t.Parallel()
 	table(t, "begin_prepared")

@@ -22,6 +22,7 @@ const answerMax = 400 * time.Millisecond
 // lock; only the socket is closed from elsewhere.
 type conn struct {
 	inner *pgdriver.Conn
+	wire  *wire    // what inner reads and writes
 	raw   net.Conn // the socket, below TLS: closing tls.Conn may wait for a write
 	kill  func()   // closes raw; stored, as a method value would be an allocation for each statement
 	quiet func() bool
@@ -48,9 +49,9 @@ var (
 	_ driver.Validator          = (*conn)(nil)
 )
 
-func newConn(inner *pgdriver.Conn, raw net.Conn, live *liveness, statementsMax int) *conn {
+func newConn(inner *pgdriver.Conn, wire *wire, raw net.Conn, live *liveness, statementsMax int) *conn {
 	return &conn{
-		inner: inner, raw: raw, kill: func() { _ = raw.Close() }, quiet: quietCheck(raw), live: live, heard: live.now(),
+		inner: inner, wire: wire, raw: raw, kill: func() { _ = raw.Close() }, quiet: quietCheck(raw), live: live, heard: live.now(),
 		statements: newKeptStatements(statementsMax),
 	}
 }
@@ -173,13 +174,11 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err := checkQuery(query); err != nil {
 		return nil, err
 	}
-	if err := c.beginAlone(ctx); err != nil {
-		return nil, err
-	}
 	g, err := c.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
+	c.beginAhead()
 	inner, err := c.inner.PrepareContext(context.Background(), query)
 	if err := c.leave(g, err); err != nil {
 		return nil, err

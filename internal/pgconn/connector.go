@@ -134,12 +134,13 @@ func (c *connector) attempt(ctx context.Context, h Host, plan tlsPlan) (_ *conn,
 			_ = raw.Close()
 		}
 	}()
-	conf := c.config(func(context.Context) (net.Conn, error) { return nc, nil })
+	wire := newWire(nc)
+	conf := c.config(func(context.Context) (net.Conn, error) { return wire, nil })
 	inner, err := pgdriver.NewConnector(pgdriver.WithConfig(conf)).Connect(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	cn := newConn(inner.(*pgdriver.Conn), raw, c.live, c.statementsMax)
+	cn := newConn(inner.(*pgdriver.Conn), wire, raw, c.live, c.statementsMax)
 	cn.pooler = c.pooler
 	return cn, c.setUp(cn)
 }

@@ -107,3 +107,11 @@ func (p *proxy) queries() int {
 	defer p.mu.Unlock()
 	return bytes.Count(p.sent.Bytes(), []byte("Q\x00\x00"))
 }
+
+// rounds counts the round trips: Query and Sync messages.
+func (p *proxy) rounds() int {
+	p.mu.Lock()
+	synced := bytes.Count(p.sent.Bytes(), []byte("S\x00\x00\x00\x04"))
+	p.mu.Unlock()
+	return synced + p.queries()
+}

@@ -32,13 +32,11 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if err := checkArgs(args); err != nil {
 		return nil, err
 	}
-	if err := s.c.beginAlone(ctx); err != nil {
-		return nil, err
-	}
 	g, err := s.c.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.c.beginAhead()
 	res, err := s.inner.ExecContext(context.Background(), args)
 	if err := s.c.leave(g, err); err != nil {
 		return nil, err
@@ -50,13 +48,11 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err := checkArgs(args); err != nil {
 		return nil, err
 	}
-	if err := s.c.beginAlone(ctx); err != nil {
-		return nil, err
-	}
 	g, err := s.c.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.c.beginAhead()
 	inner, err := s.inner.QueryContext(context.Background(), args)
 	if err != nil {
 		return nil, s.c.leave(g, err)

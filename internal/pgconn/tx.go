@@ -21,8 +21,8 @@ func (c *conn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
 
-// beginState is what became of a transaction's BEGIN. It costs no round trip of its own: the first statement takes it along,
-// in one message, as the simple protocol allows (pgjdbc does so too).
+// beginState is what became of a transaction's BEGIN. It costs no round trip of its own: the first statement takes it along, in
+// one message where it goes by the simple protocol, else in one write (pgjdbc does so too).
 type beginState int
 
 const (
@@ -76,18 +76,12 @@ func (c *conn) opened(well bool) {
 	}
 }
 
-// beginAlone sends a BEGIN that waits before what goes by the extended protocol, which has no message for both.
-func (c *conn) beginAlone(ctx context.Context) error {
-	if c.begun != beginWaits {
-		return nil
+// beginAhead has a BEGIN that waits sent ahead of what goes next by the extended protocol.
+func (c *conn) beginAhead() {
+	if c.begun == beginWaits {
+		c.begun = beginSent
+		c.wire.sendAhead(c.begin)
 	}
-	g, err := c.enter(ctx)
-	if err != nil {
-		return err
-	}
-	c.begun = beginSent
-	_, err = c.inner.ExecContext(context.Background(), c.begin, nil)
-	return c.leave(g, err)
 }
 
 // Commit answers ErrCommitUnknown when it cannot know. Before COMMIT is sent every failure is a rollback: the
