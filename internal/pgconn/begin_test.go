@@ -109,12 +109,12 @@ func TestNothingFollowsAFirstStatementThatFailed(t *testing.T) {
 }
 
 // A prepared statement takes BEGIN along as well: in the same write, with one Sync for both.
-func TestBeginOfAPreparedStatement(t *testing.T) {
+func TestPreparedStatementTakesBeginAlong(t *testing.T) {
 	t.Parallel()
 	table(t, "begin_ahead")
 	p := newProxy(t, &proxy{})
 	db := open(t, Config{URL: p.url(), PoolMax: 1, Statements: 10})
-	transfer := func() {
+	change := func() {
 		t.Helper()
 		tx := begin(t, t.Context(), db)
 		var id int
@@ -130,9 +130,9 @@ func TestBeginOfAPreparedStatement(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	transfer() // prepares
+	change() // prepares
 	before := p.rounds()
-	transfer()
+	change()
 	if sent := p.rounds() - before; sent != 3 {
 		t.Errorf("two statements and a COMMIT took %d round trips, want 3", sent)
 	}
@@ -170,7 +170,7 @@ func TestStatementBehindABeginThatFails(t *testing.T) {
 			if _, err := db.Exec(insert, ahead.from+1); err != nil {
 				t.Fatal(err)
 			}
-			tx, end := begun(t, db, ahead.begin)
+			tx, end := beginWith(t, db, ahead.begin)
 			var pgErr pgdriver.Error
 			if _, err := tx.Exec(insert, ahead.from+2); !errors.As(err, &pgErr) || pgErr.Field('C') != ahead.state {
 				t.Errorf("got %v", err)
@@ -195,7 +195,7 @@ func TestNoticeOfABegin(t *testing.T) {
 	db := open(t, Config{PoolMax: 1, Statements: 10})
 	pid := backend(t, db)
 	for _, length := range []int{1, 4 * wireBuffer, 2 * readBuffer} {
-		tx, end := begun(t, db, fmt.Sprintf("DO $$ BEGIN RAISE WARNING '%%', repeat('x', %d); END $$", length))
+		tx, end := beginWith(t, db, fmt.Sprintf("DO $$ BEGIN RAISE WARNING '%%', repeat('x', %d); END $$", length))
 		var n int
 		if err := tx.QueryRow("SELECT $1::int", length).Scan(&n); err != nil || n != length {
 			t.Errorf("behind %d bytes: %d, %v", length, n, err)
@@ -207,8 +207,8 @@ func TestNoticeOfABegin(t *testing.T) {
 	}
 }
 
-// begun is a transaction whose BEGIN is another statement, and what ends it.
-func begun(t *testing.T, db *sql.DB, query string) (*sql.Tx, func()) {
+// beginWith is a transaction whose BEGIN is another statement, and what ends it.
+func beginWith(t *testing.T, db *sql.DB, query string) (*sql.Tx, func()) {
 	t.Helper()
 	session, err := db.Conn(t.Context())
 	if err != nil {

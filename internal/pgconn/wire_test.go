@@ -29,11 +29,10 @@ func TestWireTakesOutTheAnswers(t *testing.T) {
 			var sent bytes.Buffer
 			w := newWire(played{Reader: cut(bytes.NewReader([]byte(answer.comes))), Writer: &sent})
 			w.sendAhead("BEGIN")
-			if n, err := w.Write([]byte("bind")); n != 4 || err != nil {
-				t.Errorf("%s, %s: wrote %d, %v", name, pieces, n, err)
-			}
-			if n, err := w.Write([]byte("more")); n != 4 || err != nil {
-				t.Errorf("%s, %s: wrote %d, %v", name, pieces, n, err)
+			for _, text := range []string{"bind", "more"} {
+				if n, err := w.Write([]byte(text)); n != len(text) || err != nil {
+					t.Errorf("%s, %s: wrote %d, %v", name, pieces, n, err)
+				}
 			}
 			ahead := "P\x00\x00\x00\x0d\x00BEGIN\x00\x00\x00B\x00\x00\x00\x0c" + string(make([]byte, 8)) + "E\x00\x00\x00\x09" + string(make([]byte, 5))
 			if sent.String() != ahead+"bindmore" {
