@@ -21,8 +21,9 @@ const (
 type liveness struct {
 	checkMax time.Duration
 	start    time.Time
+	heard    atomic.Int64 // the server was heard on any of them
 	suspect  atomic.Int64 // a statement was given up without an answer: who was not heard since is checked
-	dead     atomic.Int64 // a check got no answer: who was not heard since is not even asked
+	dead     atomic.Int64 // a check got no answer, nor anyone else: who was not heard since is not even asked
 }
 
 func newLiveness(pooled bool) *liveness {
@@ -35,7 +36,15 @@ func newLiveness(pooled bool) *liveness {
 
 func (l *liveness) now() int64 { return int64(time.Since(l.start)) + 1 }
 
-// confirm checks a connection that the pool is about to give away, unless the server was heard on it just now.
+// hear notes that the server was heard on the connection.
+func (c *conn) hear() {
+	c.heard = c.live.now()
+	raise(&c.live.heard, c.heard)
+}
+
+// confirm checks a connection that the pool is about to give away, unless the server was heard on it just now. A check that fails
+// while the server is heard on others speaks for itself alone: a busy server is slow to answer, and would be the busier for a pool
+// made anew.
 func (c *conn) confirm(ctx context.Context) error {
 	now := c.live.now()
 	switch {
@@ -51,7 +60,7 @@ func (c *conn) confirm(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, context.DeadlineExceeded) && contextError(ctx) == nil {
+	if errors.Is(err, context.DeadlineExceeded) && contextError(ctx) == nil && c.live.heard.Load() < now {
 		raise(&c.live.dead, now)
 	}
 	c.abandon()

@@ -90,13 +90,14 @@ func (c *conn) leave(g guard, err error) error {
 	}
 	if err == nil {
 		c.opened(true)
-		c.heard = c.live.now()
+		c.hear()
 		return nil
 	}
 	var pgErr pgdriver.Error
 	if errors.As(err, &pgErr) {
 		c.opened(false)
-		c.failed, c.heard = true, c.live.now()
+		c.failed = true
+		c.hear()
 		if fatal(pgErr) {
 			c.abandon()
 			return fmt.Errorf("%w: %w", ErrConnLost, err)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -152,6 +154,47 @@ func TestGivenUpStatementMakesOthersSuspect(t *testing.T) {
 	}
 	proxies[0].Set(t, tcpproxy.Pass)
 	wantQuickQueries(t, db, conns)
+}
+
+// A check that one process of the server leaves without an answer costs nobody else while the server is heard: a busy one is slow.
+func TestUnansweredCheckSpeaksForItselfAlone(t *testing.T) {
+	db := open(t, Config{URL: main1.tcpURL("postgres", "127.0.0.1", "postgres", "sslmode=disable"), PoolMax: 3})
+	var conns []*sql.Conn
+	var pids []int
+	for range 3 {
+		c, pid := oneConn(t, db)
+		conns, pids = append(conns, c), append(pids, pid)
+	}
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	silent := pids[2] // what came back last is given away first
+	if err := syscall.Kill(silent, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(silent, syscall.SIGCONT) })
+	time.Sleep(trustedFor + 100*time.Millisecond)
+	checked := make(chan error)
+	go func() {
+		_, err := db.ExecContext(t.Context(), "SELECT 1")
+		checked <- err
+	}()
+	wantEventually(t, slowConnect, 1, "connections that are checked", func() int { return db.Stats().InUse })
+	if pid := backend(t, db); pid != pids[1] {
+		t.Fatalf("the process %d answered, want %d", pid, pids[1])
+	}
+	if err := <-checked; err != nil {
+		t.Error(err)
+	}
+	var kept []int
+	for range 2 {
+		_, pid := oneConn(t, db)
+		kept = append(kept, pid)
+	}
+	slices.Sort(kept)
+	if want := slices.Sorted(slices.Values(pids[:2])); !slices.Equal(kept, want) {
+		t.Errorf("the pool has %d, want %d", kept, want)
+	}
 }
 
 // A transaction that is given up while the server is silent holds nobody for longer than a moment.
