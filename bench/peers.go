@@ -34,12 +34,9 @@ var knownPeers = []string{dossierName, nestName, nest2Name, postgraphileName, li
 // readyMax is how long a server may take to start.
 const readyMax = time.Minute
 
-// Connections to PostgreSQL. Dossier keeps its default of 20, and so do the others; the limit is fastest with fewer.
-const (
-	poolPeers = 20
-	poolNest2 = 10 // each of two processes
-	poolLimit = 12
-)
+// poolMax is how many connections to PostgreSQL each peer has, all its processes together: Dossier's default, and node-postgres's,
+// which is PostGraphile's.
+const poolMax = 10
 
 // peer is a server that answers the workloads.
 type peer struct {
@@ -176,17 +173,17 @@ func (s *stage) start(name string) (*peer, error) {
 	p := &peer{name: name, target: load.Target{Address: net.JoinHostPort("127.0.0.1", port), Path: "/graphql"}}
 	url := s.cluster.urlOf(databaseName(s.scale))
 	env := []string{"PORT=" + port, "DSN=" + url}
-	pool := func(n int) string { return "POOL=" + strconv.Itoa(n) }
+	pool := func(processes int) string { return "POOL=" + strconv.Itoa(poolMax/processes) }
 	production := []string{"NODE_ENV=production", "GRAPHILE_ENV=production"}
 	switch name {
 	case limitName:
-		p.dialect, env = workload.Nest(), append(env, pool(poolLimit))
+		p.dialect, env = workload.Nest(), append(env, pool(1))
 	case nestName:
-		p.dialect, env = workload.Nest(), append(append(env, production...), pool(poolPeers))
+		p.dialect, env = workload.Nest(), append(append(env, production...), pool(1))
 	case nest2Name:
-		p.dialect, env = workload.Nest(), append(append(env, production...), pool(poolNest2), "WORKERS=2")
+		p.dialect, env = workload.Nest(), append(append(env, production...), pool(2), "WORKERS=2")
 	case postgraphileName:
-		p.dialect, env = workload.PostGraphile(), append(append(env, production...), pool(poolPeers))
+		p.dialect, env = workload.PostGraphile(), append(append(env, production...), pool(1))
 	default:
 		p.dialect = workload.Dossier()
 		if env, err = dossierEnv(s.place.dir(), name, url, port); err != nil {

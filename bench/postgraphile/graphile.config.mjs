@@ -32,7 +32,7 @@ export default {
     makePgService({
       connectionString: process.env.DSN,
       schemas: ['public', 'bench'],
-      poolConfig: { max: Number(process.env.POOL ?? 20), idleTimeoutMillis: 300_000 },
+      poolConfig: { max: Number(process.env.POOL ?? 10), idleTimeoutMillis: 300_000 },
     }),
   ],
   schema: {

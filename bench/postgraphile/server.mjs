@@ -1,7 +1,7 @@
 // PostGraphile over Dossier's tables. functions.sql must have been run in the database.
 //
 //   npm ci
-//   PORT=… DSN=postgres://… POOL=20 NODE_ENV=production GRAPHILE_ENV=production node server.mjs
+//   PORT=… DSN=postgres://… POOL=10 NODE_ENV=production GRAPHILE_ENV=production node server.mjs
 import { createServer } from 'node:http';
 import { postgraphile } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/node';

@@ -94,7 +94,7 @@ type Config struct {
 	SMTPURL  SecretURL `env:"SMTP_URL"`  // "" for no mail
 	MailFrom string    `env:"MAIL_FROM"` // required with SMTPURL
 
-	PoolMax        int           `env:"DB_POOL_MAX" envDefault:"20"`
+	PoolMax        int           `env:"DB_POOL_MAX" envDefault:"10"`
 	PoolMin        int           `env:"DB_POOL_MIN" envDefault:"5"`
 	PoolIdle       time.Duration `env:"DB_POOL_IDLE" envDefault:"5m"`
 	ConnectTimeout time.Duration `env:"DB_CONNECT_TIMEOUT" envDefault:"2s"`

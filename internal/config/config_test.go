@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", PublicURL: "http://127.0.0.1:8080", AppURL: "http://127.0.0.1:8080", LogRequests: true,
 		Introspection: &yes, Playground: &yes,
 		RequestTimeout: 2500 * time.Millisecond, ShutdownDelay: &none,
-		PoolMax: 20, PoolMin: 5, PoolIdle: 5 * time.Minute, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
+		PoolMax: 10, PoolMin: 5, PoolIdle: 5 * time.Minute, ConnectTimeout: 2 * time.Second, SlowQuery: 200 * time.Millisecond,
 		JWTClockSkew: 30 * time.Second, JWTUser: "sub", JWTProvider: "jwt",
 		EmbeddingsModel: OfflineModel, EmbeddingsDimensions: 384, EmbeddingsSearchModel: OfflineModel, EmbeddingsSearchDimensions: 384, SearchLanguage: "english", SearchMemory: 128 << 20,
 	}

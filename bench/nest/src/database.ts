@@ -62,6 +62,6 @@ export const auditLog = pgTable('audit_log', {
   details: jsonb('details').notNull().default({}),
 });
 
-export const db = drizzle(new pg.Pool({ connectionString: process.env.DSN, max: Number(process.env.POOL ?? 20), idleTimeoutMillis: 300_000 }));
+export const db = drizzle(new pg.Pool({ connectionString: process.env.DSN, max: Number(process.env.POOL ?? 10), idleTimeoutMillis: 300_000 }));
 
 export type Transaction = Parameters<Parameters<typeof db.transaction>[0]>[0];

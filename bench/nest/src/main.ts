@@ -3,7 +3,7 @@
 // is to its advantage.
 //
 //   npm ci && npm run build
-//   PORT=… DSN=postgres://… POOL=20 NODE_ENV=production node dist/main.js
+//   PORT=… DSN=postgres://… POOL=10 NODE_ENV=production node dist/main.js
 //
 // WORKERS=2 makes it a cluster of two processes behind one port. POOL is the connections of each process.
 import 'reflect-metadata';
