@@ -204,23 +204,24 @@ func (w planWorld) checkPersonal(t *testing.T, withoutSorts planner) {
 	}
 }
 
-// The counts of companies go by an index that begins with the company.
+// The counts of companies go by an index that begins with the company. Of one that has half of a table, any index may be read whole.
 func (w planWorld) checkCounts(t *testing.T, withoutSorts planner) {
+	companies := []model.CompanyID{*w.small.CompanyID, model.CompanyID(planUUID(0xc0, 4003))}
 	for name, read := range map[string]func(context.Context, repo.Reader) error{
 		"users": func(ctx context.Context, r repo.Reader) error {
-			_, err := r.UserCountsByCompany(ctx, planCompanies)
+			_, err := r.UserCountsByCompany(ctx, companies)
 			return err
 		},
 		"projects": func(ctx context.Context, r repo.Reader) error {
-			_, err := r.ProjectCountsByCompany(ctx, planCompanies)
+			_, err := r.ProjectCountsByCompany(ctx, companies)
 			return err
 		},
 		"documents": func(ctx context.Context, r repo.Reader) error {
-			_, err := r.DocumentCountsByCompany(ctx, planCompanies)
+			_, err := r.DocumentCountsByCompany(ctx, companies)
 			return err
 		},
 		"documents by status": func(ctx context.Context, r repo.Reader) error {
-			_, err := r.DocumentStatusCountsByCompany(ctx, planCompanies)
+			_, err := r.DocumentStatusCountsByCompany(ctx, companies)
 			return err
 		},
 	} {
