@@ -34,7 +34,7 @@ var functionsSQL string
 
 // clusterSettings are all that differs from PostgreSQL's own defaults. Its documentation (20.4.1) recommends a quarter of the memory.
 func clusterSettings() map[string]string {
-	megabytes := max(128, int(memoryGiB()*1024/4))
+	megabytes := max(128, int(gibibytes("MemTotal")*1024/4))
 	return map[string]string{
 		"shared_buffers": strconv.Itoa(megabytes) + "MB", "max_connections": "200", "shared_preload_libraries": "pg_stat_statements",
 		// A checkpoint is asked for, and does not come while measuring.

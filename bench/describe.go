@@ -37,9 +37,10 @@ func describe(s *stage, c settings, began time.Time) run {
 
 func thisMachine() machine {
 	return machine{
-		CPU: cmp.Or(field("/proc/cpuinfo", "model name"), runtime.GOARCH), Cores: runtime.NumCPU(), MemoryGiB: memoryGiB(),
-		System: cmp.Or(strings.Trim(field("/etc/os-release", "PRETTY_NAME"), `"`), runtime.GOOS),
-		Kernel: firstLine("/proc/sys/kernel/osrelease"), LoadAverage: firstLine("/proc/loadavg"), Accounted: load.Accounted,
+		CPU: cmp.Or(field("/proc/cpuinfo", "model name"), runtime.GOARCH), Cores: runtime.NumCPU(), MemoryGiB: gibibytes("MemTotal"),
+		HugePagesGiB: gibibytes("Hugetlb"),
+		System:       cmp.Or(strings.Trim(field("/etc/os-release", "PRETTY_NAME"), `"`), runtime.GOOS),
+		Kernel:       firstLine("/proc/sys/kernel/osrelease"), LoadAverage: firstLine("/proc/loadavg"), Accounted: load.Accounted,
 	}
 }
 
@@ -61,8 +62,9 @@ func firstLine(path string) string {
 	return line
 }
 
-func memoryGiB() float64 {
-	kilobytes, _, _ := strings.Cut(field("/proc/meminfo", "MemTotal"), " ")
+// gibibytes reads a line of /proc/meminfo (proc(5)).
+func gibibytes(name string) float64 {
+	kilobytes, _, _ := strings.Cut(field("/proc/meminfo", name), " ")
 	n, _ := strconv.ParseFloat(kilobytes, 64)
 	return hundredths(n / (1 << 20))
 }

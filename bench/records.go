@@ -37,13 +37,22 @@ type run struct {
 
 // machine is what all share.
 type machine struct {
-	CPU         string  `json:"cpu"`
-	Cores       int     `json:"cores"`
-	MemoryGiB   float64 `json:"memoryGiB"`
-	System      string  `json:"system"`
-	Kernel      string  `json:"kernel"`
-	LoadAverage string  `json:"loadAverage"` // before the first cell: 0.00 on a quiet machine
-	Accounted   bool    `json:"accounted"`   // whether the system tells CPU times and memory
+	CPU          string  `json:"cpu"`
+	Cores        int     `json:"cores"`
+	MemoryGiB    float64 `json:"memoryGiB"`
+	HugePagesGiB float64 `json:"hugePagesGiB,omitempty"` // of the memory; PostgreSQL takes them for what its processes share
+	System       string  `json:"system"`
+	Kernel       string  `json:"kernel"`
+	LoadAverage  string  `json:"loadAverage"` // before the first cell: 0.00 on a quiet machine
+	Accounted    bool    `json:"accounted"`   // whether the system tells CPU times and memory
+}
+
+func (m machine) String() string {
+	memory := number(m.MemoryGiB, 1) + " GiB"
+	if m.HugePagesGiB > 0 {
+		memory += " with " + number(m.HugePagesGiB, 1) + " in huge pages"
+	}
+	return fmt.Sprintf("%s, %d cores, %s, %s, Linux %s", m.CPU, m.Cores, memory, m.System, m.Kernel)
 }
 
 // comparison is how many of a peer's answers to a workload said the same as the limit's.

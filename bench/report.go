@@ -57,9 +57,8 @@ func (r *results) report(notes string, charts []chart) string {
 // method says what was measured, where and how.
 func (r *results) method() string {
 	var text strings.Builder
-	m, about := r.run.Machine, r.run
-	fmt.Fprintf(&text, "- **Machine**: %s, %d cores, %s GiB, %s, Linux %s; load average before the first cell: %s\n",
-		m.CPU, m.Cores, number(m.MemoryGiB, 1), m.System, m.Kernel, m.LoadAverage)
+	about := r.run
+	fmt.Fprintf(&text, "- **Machine**: %s; load average before the first cell: %s\n", about.Machine, about.Machine.LoadAverage)
 	var versions []string
 	for _, name := range slices.Sorted(maps.Keys(about.Versions)) {
 		versions = append(versions, name+" "+about.Versions[name])
@@ -78,7 +77,7 @@ func (r *results) method() string {
 		"before the next one. Dossier runs in production with its defaults: a session is checked on each request, companies are kept apart, " +
 		"limits and the request log are on. The others check no credential.\n" +
 		"- **CPU** is seconds per 1,000 requests, of the server's processes and of PostgreSQL's. **Memory** is the peak of a server's processes in a cell.\n")
-	if !m.Accounted {
+	if !about.Machine.Accounted {
 		text.WriteString("- This system tells neither CPU times nor memory: they are 0 here.\n")
 	}
 	return text.String()

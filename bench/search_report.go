@@ -41,11 +41,11 @@ func (r *results) searchReport() string {
 }
 
 func (r *results) searchMethod() string {
-	m, about := r.run.Machine, r.run
-	return fmt.Sprintf("- **Machine**: %s, %d cores, %s GiB, %s, Linux %s; load average before: %s\n"+
+	about := r.run
+	return fmt.Sprintf("- **Machine**: %s; load average before: %s\n"+
 		"- **Versions**: PostgreSQL %s without pgvector, Go %s, Dossier %s\n- **Run**: %s, took %s; cells of %s after %s, %d rounds, of which the medians are told\n"+
 		"- **CPU** is milliseconds per search, of the server and of PostgreSQL.\n",
-		m.CPU, m.Cores, number(m.MemoryGiB, 1), m.System, m.Kernel, m.LoadAverage, about.Versions["PostgreSQL"], about.Versions["Go"],
+		about.Machine, about.Machine.LoadAverage, about.Versions["PostgreSQL"], about.Versions["Go"],
 		about.Versions["Dossier"], about.Started.Format("2006-01-02 15:04 MST"), about.Took, about.Duration, about.Warmup, about.Rounds)
 }
 
