@@ -174,7 +174,7 @@ func TestUnansweredCheckSpeaksForItselfAlone(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = syscall.Kill(silent, syscall.SIGCONT) })
 	time.Sleep(trustedFor + 100*time.Millisecond)
-	checked := make(chan error)
+	checked := make(chan error, 1)
 	go func() {
 		_, err := db.ExecContext(t.Context(), "SELECT 1")
 		checked <- err
