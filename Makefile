@@ -1,8 +1,8 @@
 # What CI runs, one target each; `make check` is all of them.
 
-.PHONY: check test lint generate generated screenshot bench bench-growth bench-search bench-smoke bench-report bench-test
+.PHONY: check test lint generate generated screenshot bench bench-growth bench-search bench-smoke bench-search-smoke bench-report bench-test
 
-check: lint generated test bench-test bench-smoke
+check: lint generated test bench-test bench-smoke bench-search-smoke
 
 # The README's test command, with the race detector.
 test:
@@ -51,6 +51,9 @@ bench-search:
 
 bench-smoke:
 	@$(in_bench) smoke
+
+bench-search-smoke:
+	@$(in_bench) search-smoke
 
 # Writes the reports anew from their figures, with what notes.md says now.
 bench-report:

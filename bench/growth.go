@@ -44,7 +44,7 @@ type growthCommand struct {
 	Rounds   int               `env:"ROUNDS" default:"3" help:"How often each cell is measured."`
 	Duration time.Duration     `env:"DURATION" default:"2s" help:"How long a cell is measured."`
 	Warmup   time.Duration     `env:"WARMUP" default:"1.5s" help:"How long a cell runs before."`
-	Settle   time.Duration     `env:"SETTLE" default:"4s" help:"How long it does so in the round before the first, which is not recorded: each of PostgreSQL's processes has to have seen the pages that it reads."`
+	Settle   time.Duration     `env:"SETTLE" default:"4s" help:"How long it does so in the round before the first, which is not recorded: each of PostgreSQL's processes has to have seen the pages that it reads. 0s leaves that round out."`
 	Peers    []string          `env:"PEERS" default:"dossier,limit" help:"Who is measured, of dossier, limit, and the names in --variants. The series of pages and depth are for Dossier alone."`
 	Variants map[string]string `env:"VARIANTS" placeholder:"NAME=COMMAND;…" help:"Other builds of Dossier to measure beside it."`
 }
@@ -279,7 +279,7 @@ type growing struct {
 // sideBySide measures all points in each round, which begins with another one each time: a machine that is slower for a minute
 // is so for all.
 func (c growthCommand) sideBySide(ctx context.Context, points []growing, record func(any) error) error {
-	for round := range c.Rounds + 1 {
+	for round := firstRound(c.Settle); round <= c.Rounds; round++ {
 		for i := range points {
 			if err := c.point(ctx, points[(i+round)%len(points)], round, record); err != nil {
 				return err

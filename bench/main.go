@@ -14,11 +14,12 @@ import (
 
 // commands are what the program does; each has --help. The Makefile runs it.
 type commands struct {
-	Run    runCommand    `cmd:"" help:"Measure every workload, and write the report."`
-	Growth growthCommand `cmd:"" help:"Measure how Dossier behaves with more data, connections, rows and depth, and write the report of growth."`
-	Search searchCommand `cmd:"" help:"Measure what searches find and how long they take, and write the report of searches."`
-	Smoke  smokeCommand  `cmd:"" help:"Ask for everything once, for a short time, and fail if anything is wrong. It measures nothing."`
-	Report reportCommand `cmd:"" help:"Write the reports anew, from the figures that are there."`
+	Run         runCommand         `cmd:"" help:"Measure every workload, and write the report."`
+	Growth      growthCommand      `cmd:"" help:"Measure how Dossier behaves with more data, connections, rows and depth, and write the report of growth."`
+	Search      searchCommand      `cmd:"" help:"Measure what searches find and how long they take, and write the report of searches."`
+	Smoke       smokeCommand       `cmd:"" help:"Ask for everything once, for a short time, and fail if anything is wrong. It measures nothing."`
+	SearchSmoke searchSmokeCommand `cmd:"" help:"Search a little, and fail if anything is wrong or too much is missed. It measures nothing."`
+	Report      reportCommand      `cmd:"" help:"Write the reports anew, from the figures that are there."`
 }
 
 func main() {

@@ -104,17 +104,18 @@ func (s *stage) measure(ctx context.Context, p *peer, source load.Source, m plan
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // measureAll measures every cell: for each workload, number of connections and round all peers one after the other, beginning
-// with another peer each time. A round before them is not recorded: it reads what the others find in memory, and of what is
-// written it makes PostgreSQL log for the first time after the checkpoint what it then logs in full.
+// with another peer each time. If anything is to settle, a round before them is not recorded: it reads what the others find in
+// memory, and of what is written it makes PostgreSQL log for the first time after the checkpoint what it then logs in full.
 func (s *stage) measureAll(ctx context.Context, c settings, workloads []workload.Workload, known answers, record func(any) error) error {
-	total := len(workloads) * len(c.Connections) * (c.Rounds + 1) * len(s.peers)
+	first := firstRound(c.Settle)
+	total := len(workloads) * len(c.Connections) * (c.Rounds + 1 - first) * len(s.peers)
 	done := 0
 	for _, w := range workloads {
 		for _, connections := range c.Connections {
 			if _, err := s.conn.Exec(ctx, "CHECKPOINT"); err != nil {
 				return err
 			}
-			for round := range c.Rounds + 1 {
+			for round := first; round <= c.Rounds; round++ {
 				for i := range s.peers {
 					p := s.peers[(i+round)%len(s.peers)]
 					done++

@@ -19,9 +19,6 @@ import (
 	"dossier/repo"
 )
 
-// smokeChunks is how many chunks a company has in the smoke test.
-const smokeChunks = 2000
-
 // searchModes are measured in this order.
 var searchModes = []model.SearchMode{model.SearchHybrid, model.SearchVector, model.SearchText}
 

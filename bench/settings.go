@@ -32,7 +32,7 @@ type settings struct {
 	Rounds      int               `env:"ROUNDS" default:"3" help:"How often each cell is measured."`
 	Duration    time.Duration     `env:"DURATION" default:"2s" help:"How long a cell is measured."`
 	Warmup      time.Duration     `env:"WARMUP" default:"2s" help:"How long a cell runs before."`
-	Settle      time.Duration     `env:"SETTLE" default:"8s" help:"How long it does so in the round before the first, which is not recorded: each of PostgreSQL's processes has to have seen the pages that it reads."`
+	Settle      time.Duration     `env:"SETTLE" default:"8s" help:"How long it does so in the round before the first, which is not recorded: each of PostgreSQL's processes has to have seen the pages that it reads. 0s leaves that round out."`
 	Connections []int             `env:"CONNECTIONS" default:"16" help:"How many requests are in flight at a time."`
 	Peers       []string          `env:"PEERS" default:"dossier,nest,nest2,postgraphile,limit" help:"Who is measured, of dossier, nest, nest2, postgraphile, limit, and the names in --variants."`
 	Workloads   []string          `env:"WORKLOADS" default:"W1,W2,W3,W3Z,W4,W5,W6,M1,M2,M3" help:"What is measured."`
@@ -58,6 +58,14 @@ func (s settings) check() error {
 	}
 	_, err := s.workloads()
 	return err
+}
+
+// firstRound is 0, the round that is not recorded, or 1 if nothing is to settle in it.
+func firstRound(settle time.Duration) int {
+	if settle > 0 {
+		return 0
+	}
+	return 1
 }
 
 // workloads are those that were asked for, in the order of measuring.

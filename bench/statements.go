@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"regexp"
 
 	"dossier/bench/load"
@@ -89,10 +90,13 @@ func (s *stage) sourceToCount(p *peer, w workload.Workload, known answers) (load
 
 func hundredths(x float64) float64 { return math.Round(x*100) / 100 }
 
-// countAll counts the statements of every peer and workload. What writes is put back.
-func (s *stage) countAll(ctx context.Context, workloads []workload.Workload, known answers, record func(any) error) error {
+// countAll counts the statements of the named peers in every workload. What writes is put back.
+func (s *stage) countAll(ctx context.Context, workloads []workload.Workload, names []string, known answers, record func(any) error) error {
 	for _, w := range workloads {
 		for _, p := range s.peers {
+			if !slices.Contains(names, p.name) {
+				continue
+			}
 			counted, err := s.countStatements(ctx, p, w, known)
 			if err != nil {
 				return err
