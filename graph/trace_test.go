@@ -99,8 +99,8 @@ func TestTraceOfAMutation(t *testing.T) {
 		verb, _, _ := strings.Cut(s.SQL, " ")
 		texts = append(texts, s.Field+" "+verb)
 	}
-	const want = "authenticate SELECT, Mutation.createProject BEGIN, Mutation.createProject SELECT, " +
-		"Mutation.createProject WITH, Mutation.createProject COMMIT, Project.owner SELECT"
+	const want = "authenticate SELECT, Mutation.createProject BEGIN, Mutation.createProject WITH, " +
+		"Mutation.createProject COMMIT, Project.owner SELECT"
 	if got := strings.Join(texts, ", "); got != want {
 		t.Errorf("%s", got)
 	}

@@ -53,31 +53,31 @@ func adapterChanges(user model.UserID) []change {
 		return change{name: name, do: fn, statements: statements, recorded: recorded}
 	}
 	return []change{
-		do("create user", 4, "USER_CREATED", func(ctx context.Context, tx *repo.Tx) error {
+		do("create user", 3, "USER_CREATED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.CreateAdapterUser(ctx, model.CreateAdapterUserInput{Email: "new@x.example"})
 			return err
 		}),
-		do("update user", 5, "USER_UPDATED", func(ctx context.Context, tx *repo.Tx) error {
+		do("update user", 4, "USER_UPDATED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.UpdateAdapterUser(ctx, model.UpdateAdapterUserInput{ID: user, Name: &name})
 			return err
 		}),
-		do("link account", 5, "ACCOUNT_LINKED", func(ctx context.Context, tx *repo.Tx) error {
+		do("link account", 4, "ACCOUNT_LINKED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.LinkAdapterAccount(ctx, model.LinkAdapterAccountInput{UserID: user, Type: "oidc", Provider: "google", ProviderAccountID: "1"})
 			return err
 		}),
-		do("create passkey", 7, "AUTHENTICATOR_CREATED", func(ctx context.Context, tx *repo.Tx) error {
+		do("create passkey", 6, "AUTHENTICATOR_CREATED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.CreateAdapterAuthenticator(ctx, model.CreateAdapterAuthenticatorInput{UserID: user, ProviderAccountID: "1", CredentialID: "1"})
 			return err
 		}),
-		do("update passkey", 6, "AUTHENTICATOR_UPDATED", func(ctx context.Context, tx *repo.Tx) error {
+		do("update passkey", 5, "AUTHENTICATOR_UPDATED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.UpdateAdapterAuthenticator(ctx, model.UpdateAdapterAuthenticatorInput{CredentialID: "1", Counter: 1})
 			return err
 		}),
-		do("unlink account", 7, "ACCOUNT_UNLINKED", func(ctx context.Context, tx *repo.Tx) error {
+		do("unlink account", 6, "ACCOUNT_UNLINKED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.UnlinkAdapterAccount(ctx, model.UnlinkAdapterAccountInput{Provider: "google", ProviderAccountID: "1"})
 			return err
 		}),
-		do("create session", 6, "USER_SIGNED_IN", func(ctx context.Context, tx *repo.Tx) error {
+		do("create session", 5, "USER_SIGNED_IN", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.CreateAdapterSession(ctx, model.CreateAdapterSessionInput{UserID: user, ExpiresAt: soon}, hash)
 			return err
 		}),
@@ -86,7 +86,7 @@ func adapterChanges(user model.UserID) []change {
 			_, err := tx.UpdateAdapterSession(ctx, hash, &later)
 			return err
 		}),
-		do("delete session", 6, "USER_SIGNED_OUT", func(ctx context.Context, tx *repo.Tx) error {
+		do("delete session", 5, "USER_SIGNED_OUT", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.DeleteAdapterSession(ctx, hash)
 			return err
 		}),
@@ -98,7 +98,7 @@ func adapterChanges(user model.UserID) []change {
 			_, err := tx.UseAdapterVerificationToken(ctx, model.UseAdapterVerificationTokenInput{Identifier: "x"}, hash)
 			return err
 		}),
-		do("delete user", 7, "USER_DELETED", func(ctx context.Context, tx *repo.Tx) error {
+		do("delete user", 6, "USER_DELETED", func(ctx context.Context, tx *repo.Tx) error {
 			_, err := tx.DeleteAdapterUser(ctx, model.DeleteAdapterUserInput{ID: user})
 			return err
 		}),

@@ -172,6 +172,9 @@ func (tx *Tx) RevokeAPIKey(ctx context.Context, in model.RevokeAPIKeyInput) (*Re
 
 // endMadeBy ends the sessions that a frontend started by its key, and removes the passkeys that it made.
 func (tx *Tx) endMadeBy(ctx context.Context, key *RevokedAPIKey) error {
+	if err := tx.confirmViewer(ctx); err != nil { // whose session may be one of them
+		return err
+	}
 	var users []model.UserID
 	_, err := tx.db.NewDelete().Model((*model.Session)(nil)).Where("api_key_id = ?", key.ID).Returning("user_id").Exec(ctx, &users)
 	if err != nil {

@@ -244,7 +244,8 @@ type auditRow struct {
 }
 
 // recorded is what the transaction did, to go along with its last write: one entry for each subject. It is the one place for
-// what every mutation leaves behind. However many entries, they are one value: the statement has one shape.
+// what every mutation leaves behind. However many entries, they are one value: the statement has one shape. It confirms the
+// viewer, unless that was done: the entry of one who may do nothing more has no action, which the table refuses.
 func (tx *Tx) recorded(action model.AuditAction, entries ...entry) along {
 	rows := make([]auditRow, len(entries))
 	for i, e := range entries {
@@ -266,9 +267,14 @@ func (tx *Tx) recorded(action model.AuditAction, entries ...entry) along {
 	if err != nil {
 		err = fmt.Errorf("record %s: %w", action, err)
 	}
+	may := bun.SafeQuery("TRUE")
+	if !*tx.confirmed {
+		may, *tx.confirmed = bun.SafeQuery("EXISTS (?)", tx.liveViewer()), true
+	}
 	return along{tx.db.NewRaw(`INSERT INTO audit_log (id, company_id, action, actor_id, subject_type, subject_id, details)
-		SELECT * FROM jsonb_to_recordset(?) AS entry (id uuid, company_id uuid, action text, actor_id uuid, subject_type text,
-			subject_id uuid, details jsonb)`, param{string(values)}).Err(err)}
+		SELECT id, company_id, CASE WHEN ? THEN action END, actor_id, subject_type, subject_id, details
+		FROM jsonb_to_recordset(?) AS entry (id uuid, company_id uuid, action text, actor_id uuid, subject_type text,
+			subject_id uuid, details jsonb)`, may, param{string(values)}).Err(err)}
 }
 
 // record writes what no write could take along, as it was known only when all were done.

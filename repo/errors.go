@@ -57,6 +57,7 @@ var errNoCompany = fault.New(fault.BadReference, "There is no such company.").At
 const (
 	stateUniqueViolation     = "23505"
 	stateForeignKeyViolation = "23503"
+	stateNotNullViolation    = "23502"
 	stateSerialization       = "40001"
 	stateDeadlock            = "40P01"
 	stateQueryCanceled       = "57014"
@@ -100,6 +101,11 @@ func translatePostgres(postgres pgdriver.Error, err error) error {
 			return fault.New(fault.Conflict, "There is already such a thing.").Because(err)
 		}
 		return fault.New(fault.BadReference, "Something that the input names is not there, or is still in use.").Because(err)
+	case stateNotNullViolation:
+		if postgres.Field('t') == "audit_log" && postgres.Field('c') == "action" {
+			return errAccessEnded.Because(err) // see recorded
+		}
+		return err
 	case stateSerialization, stateDeadlock:
 		return conflicting.Because(err)
 	case stateQueryCanceled:

@@ -110,6 +110,9 @@ func (tx *Tx) startSession(
 
 // SignOut ends the session that the viewer's credential is of, and reports whether there was one.
 func (tx *Tx) SignOut(ctx context.Context) (bool, error) {
+	if err := tx.confirmViewer(ctx); err != nil {
+		return false, err
+	}
 	ended, err := count(tx.db.NewDelete().Model((*model.Session)(nil)).
 		Where("id = ? AND user_id = ?", tx.viewer.SessionID, tx.viewer.UserID).Exec(ctx))
 	if err != nil {
@@ -153,6 +156,9 @@ func (tx *Tx) EndSessions(ctx context.Context, in model.EndSessionsInput) (int32
 	kept := model.SessionID{}
 	if in.KeepCurrent {
 		kept = tx.viewer.SessionID
+	}
+	if err := tx.confirmViewer(ctx); err != nil {
+		return 0, err
 	}
 	ended, err := count(tx.endSessions(user.ID, kept).Exec(ctx))
 	if err != nil || ended == 0 {

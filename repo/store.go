@@ -123,7 +123,8 @@ func granted[T any](r Reader) error {
 // writes.
 type Tx struct {
 	Reader
-	stale *[]model.GlobalID // users and companies of which something changed, for the cache
+	stale     *[]model.GlobalID // users and companies of which something changed, for the cache
+	confirmed *bool             // the viewer is still who the credential said
 }
 
 // As gives the system's transaction for a user that it acts for. It panics for anyone else's: nobody becomes another.
@@ -133,7 +134,7 @@ func (tx *Tx) As(viewer model.Viewer) *Tx {
 	}
 	as := tx.Reader
 	as.viewer = viewer
-	return &Tx{as, tx.stale}
+	return &Tx{as, tx.stale, tx.confirmed}
 }
 
 // txTriesMax bounds how often a transaction is run that PostgreSQL ended for what may not happen again.
@@ -149,13 +150,14 @@ const txRetryPause = 10 * time.Millisecond
 func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.Context, *Tx) error) error {
 	for try := 1; ; try++ {
 		var stale []model.GlobalID
+		confirmed := viewer == system
 		err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-			t := &Tx{s.Reader(viewer), &stale}
+			t := &Tx{s.Reader(viewer), &stale, &confirmed}
 			t.db, t.cache, t.indexes, t.writes = tx, nil, nil, true // a transaction sees its own changes
-			if err := t.confirmViewer(ctx); err != nil {
+			if err := fn(ctx, t); err != nil {
 				return err
 			}
-			return fn(ctx, t)
+			return t.confirmViewer(ctx)
 		})
 		// Whatever became of COMMIT. Who asks after this sees the change; other instances are told by the database.
 		s.cache.Load().forget(stale...)
@@ -172,14 +174,31 @@ func (s *Store) InTx(ctx context.Context, viewer model.Viewer, fn func(context.C
 }
 
 // confirmViewer checks that the viewer is still who the credential said: a request may take a while, and who was deleted,
-// deactivated, moved or given another role meanwhile, or whose session was ended, changes nothing more. The row is not
-// locked: what becomes of the viewer from here on comes after this transaction, and foreign keys hold on to the owner of what
-// it writes. A lock that a viewer's requests share (FOR KEY SHARE) halved what PostgreSQL could do of small transactions.
+// deactivated, moved or given another role meanwhile, or whose session was ended, changes nothing more. What is recorded
+// confirms the viewer along with it; what is not, and what changes the viewer before it is recorded, asks by itself. The row is
+// not locked: what becomes of the viewer from here on comes after this transaction, and foreign keys hold on to the owner of
+// what it writes. A lock that a viewer's requests share (FOR KEY SHARE) halved what PostgreSQL could do of small transactions.
 func (tx *Tx) confirmViewer(ctx context.Context) error {
-	if tx.viewer == system {
+	if *tx.confirmed {
 		return nil
 	}
+	q, err := prepare(tx.Reader, tx.liveViewer())
+	if err != nil {
+		return err
+	}
 	var ids []model.UserID
+	if err := q.Scan(ctx, &ids); err != nil {
+		return err
+	}
+	if len(ids) == 0 {
+		return errAccessEnded
+	}
+	*tx.confirmed = true
+	return nil
+}
+
+// liveViewer selects the viewer, and nothing where that one is no longer who the credential said.
+func (tx *Tx) liveViewer() *bun.SelectQuery {
 	viewer := param{tx.viewer.UserID}
 	q := tx.db.NewSelect().TableExpr("users").ColumnExpr("id").
 		Where("id = ? AND role = ? AND company_id IS NOT DISTINCT FROM ?", viewer, param{tx.viewer.Role}, param{tx.viewer.CompanyID}).
@@ -191,17 +210,7 @@ func (tx *Tx) confirmViewer(ctx context.Context) error {
 		q = q.Where("EXISTS (SELECT FROM api_keys WHERE id = ? AND user_id = ? AND "+isLive+")",
 			param{tx.viewer.KeyID}, viewer)
 	}
-	q, err := prepare(tx.Reader, q)
-	if err != nil {
-		return err
-	}
-	if err := q.Scan(ctx, &ids); err != nil {
-		return err
-	}
-	if len(ids) == 0 {
-		return errAccessEnded
-	}
-	return nil
+	return q
 }
 
 var errAccessEnded = fault.New(fault.Unauthenticated, "Your access was changed or ended: sign in again.")

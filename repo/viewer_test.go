@@ -2,37 +2,90 @@ package repo_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"dossier/internal/auth"
 	"dossier/internal/fault"
 	"dossier/model"
 	"dossier/repo"
 )
 
-// Who was deleted, moved or given another role since the credential was checked changes nothing more.
+// Whose access was changed or ended since the credential was checked changes nothing more, be it recorded or not.
 func TestViewerIsConfirmedByEachTransaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	create := func(as model.Viewer) error {
-		return w.Store.InTx(t.Context(), as, func(ctx context.Context, tx *repo.Tx) error {
-			_, err := tx.CreateUser(ctx, model.CreateUserInput{Name: "n", Email: as.UserID.String() + "@x.example", Role: model.RoleMember}, nil)
+	changes := map[string]func(context.Context, *repo.Tx) error{
+		"recorded": func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.CreateUser(ctx, model.CreateUserInput{Name: "n", Email: uuid.NewString() + "@x.example", Role: model.RoleMember}, nil)
 			return err
-		})
+		},
+		"recorded, and more": func(ctx context.Context, tx *repo.Tx) error {
+			_, err := tx.CreateUser(ctx, model.CreateUserInput{Name: "n", Email: uuid.NewString() + "@x.example", Role: model.RoleMember}, nil)
+			return errors.Join(err, tx.Enqueue(ctx, model.SweepBlobs{}))
+		},
+		"not recorded": func(ctx context.Context, tx *repo.Tx) error { return tx.Enqueue(ctx, model.SweepBlobs{}) },
 	}
-	if err := create(viewer(w.manager)); err != nil {
-		t.Fatal(err)
-	}
-	elsewhere := viewer(w.manager)
-	elsewhere.CompanyID = &w.other.ID
-	above := viewer(w.member)
-	above.Role = model.RoleManager
-	for name, as := range map[string]model.Viewer{
-		"deleted": {UserID: model.NewID[model.UserID](), CompanyID: &w.company.ID, Role: model.RoleManager}, "moved": elsewhere, "another role": above,
-	} {
-		if err := create(as); !fault.Is(err, fault.Unauthenticated) {
-			t.Errorf("%s: %v", name, err)
+	manager := viewer(w.manager)
+	for name, change := range changes {
+		if err := w.Store.InTx(t.Context(), manager, change); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
+	}
+	with := func(change func(*model.Viewer)) model.Viewer {
+		changed := manager
+		change(&changed)
+		return changed
+	}
+	deactivated := w.User(t, w.company, model.RoleManager, "Dan Deactivated")
+	revoked := w.keyViewer(t, w.manager, model.ScopeUsersWrite)
+	for _, statement := range []string{
+		"UPDATE users SET deactivated_at = now() WHERE id = '" + uuidOf(deactivated.ID) + "'",
+		"UPDATE api_keys SET revoked_at = now() WHERE id = '" + uuidOf(revoked.KeyID) + "'",
+	} {
+		if _, err := w.Pool.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := dump(t, w.DB)
+	for name, as := range map[string]model.Viewer{
+		"deleted":       with(func(v *model.Viewer) { v.UserID = model.NewID[model.UserID]() }),
+		"moved":         with(func(v *model.Viewer) { v.CompanyID = &w.other.ID }),
+		"another role":  {UserID: w.member.ID, CompanyID: &w.company.ID, Role: model.RoleManager},
+		"deactivated":   viewer(deactivated),
+		"session ended": with(func(v *model.Viewer) { v.SessionID = model.NewID[model.SessionID]() }),
+		"key revoked":   revoked,
+	} {
+		for kind, change := range changes {
+			if err := w.Store.InTx(t.Context(), as, change); !fault.Is(err, fault.Unauthenticated) {
+				t.Errorf("%s, %s: %v", name, kind, err)
+			}
+		}
+	}
+	if after := dump(t, w.DB); after != before {
+		t.Errorf("something was changed:\n%s", cmp.Diff(before, after))
+	}
+}
+
+// A session may end the API key by which a frontend started it, and itself with all that the key made.
+func TestSessionRevokesTheKeyThatMadeIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key := w.keyViewer(t, w.manager, model.ScopeAuthAdapter)
+	hash := auth.HashToken("token")
+	must[*model.AdapterSession](t)(repo.Do(t.Context(), w.Store, key, func(ctx context.Context, tx *repo.Tx) (*model.AdapterSession, error) {
+		return tx.CreateAdapterSession(ctx, model.CreateAdapterSessionInput{UserID: w.manager.ID, ExpiresAt: time.Now().Add(time.Hour)}, hash)
+	}))
+	itself := must[model.Viewer](t)(w.Store.ViewerBySession(t.Context(), hash))
+	revoked := must[*repo.RevokedAPIKey](t)(repo.Do(t.Context(), w.Store, itself, func(ctx context.Context, tx *repo.Tx) (*repo.RevokedAPIKey, error) {
+		return tx.RevokeAPIKey(ctx, model.RevokeAPIKeyInput{ID: key.KeyID, EndSessions: true})
+	}))
+	if revoked.Sessions != 1 {
+		t.Errorf("%d sessions ended", revoked.Sessions)
 	}
 }
 

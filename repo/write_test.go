@@ -54,7 +54,7 @@ func TestTransferUserIsAllOrNothing(t *testing.T) {
 			t.Fatalf("failed at statement %d it left:\n%s", n, cmp.Diff(before, after))
 		}
 	}
-	if statements != 5 { // BEGIN, viewer, user, what the user owns, the user and all that goes along
+	if statements != 4 { // BEGIN, user, what the user owns, the user and all that goes along
 		t.Errorf("%d statements were made to fail", statements)
 	}
 	// The run that met no failure has transferred the user.
@@ -159,7 +159,7 @@ func TestCreateDocumentsIsAllOrNothingWithErrorsByIndex(t *testing.T) {
 	}
 	w.SQL.Reset()
 	documents := must[[]*model.Document](t)(create(w.member, inputs...))
-	if sent := w.SQL.Statements(false); len(sent) != 5 { // BEGIN, viewer, projects, documents and audit, COMMIT
+	if sent := w.SQL.Statements(false); len(sent) != 4 { // BEGIN, projects, documents and audit, COMMIT
 		t.Errorf("%d statements for %d documents", len(sent), len(inputs))
 	}
 	for i, d := range documents {
