@@ -268,7 +268,7 @@ func (tx *Tx) recorded(action model.AuditAction, entries ...entry) along {
 		err = fmt.Errorf("record %s: %w", action, err)
 	}
 	may := bun.SafeQuery("TRUE")
-	if !*tx.confirmed {
+	if !*tx.confirmed && len(entries) > 0 { // the condition of no row is never asked
 		may, *tx.confirmed = bun.SafeQuery("EXISTS (?)", tx.liveViewer()), true
 	}
 	return along{tx.db.NewRaw(`INSERT INTO audit_log (id, company_id, action, actor_id, subject_type, subject_id, details)

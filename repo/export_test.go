@@ -34,6 +34,9 @@ func (tx *Tx) Raise(ctx context.Context, state string) error {
 	return err
 }
 
+// RecordNothing records no entry.
+func (tx *Tx) RecordNothing(ctx context.Context) error { return tx.record(ctx, model.ProjectCreated) }
+
 // Sleep keeps PostgreSQL busy.
 func (tx *Tx) Sleep(ctx context.Context, d time.Duration) error {
 	_, err := tx.db.ExecContext(ctx, "SELECT pg_sleep(?)", d.Seconds())

@@ -28,6 +28,9 @@ func TestViewerIsConfirmedByEachTransaction(t *testing.T) {
 			_, err := tx.CreateUser(ctx, model.CreateUserInput{Name: "n", Email: uuid.NewString() + "@x.example", Role: model.RoleMember}, nil)
 			return errors.Join(err, tx.Enqueue(ctx, model.SweepBlobs{}))
 		},
+		"nothing recorded": func(ctx context.Context, tx *repo.Tx) error {
+			return errors.Join(tx.RecordNothing(ctx), tx.Enqueue(ctx, model.SweepBlobs{}))
+		},
 		"not recorded": func(ctx context.Context, tx *repo.Tx) error { return tx.Enqueue(ctx, model.SweepBlobs{}) },
 	}
 	manager := viewer(w.manager)
