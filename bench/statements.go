@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"regexp"
+	"slices"
 
 	"dossier/bench/load"
 	"dossier/bench/workload"
