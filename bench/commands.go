@@ -28,9 +28,6 @@ func (c runCommand) Run(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Output, 0o755); err != nil {
-		return err
-	}
 	// The figures of an earlier run stay until this one is complete.
 	path := filepath.Join(c.Output, cellsFile)
 	results, err := c.record(ctx, path+".part", c.Peers)
@@ -47,8 +44,8 @@ func (c runCommand) Run(ctx context.Context) error {
 	return failIfWrong(results)
 }
 
-// record measures, and counts the statements of those peers that are counted.
-func (c runCommand) record(ctx context.Context, path string, counted []string) (*results, error) {
+// record measures all peers, and counts the statements of the named ones.
+func (c runCommand) record(ctx context.Context, path string, names []string) (*results, error) {
 	began := time.Now()
 	workloads, err := c.workloads()
 	if err != nil {
@@ -72,7 +69,7 @@ func (c runCommand) record(ctx context.Context, path string, counted []string) (
 	if err != nil {
 		return nil, err
 	}
-	if err := s.countAll(ctx, workloads, counted, known, r.record); err != nil {
+	if err := s.countAll(ctx, workloads, names, known, r.record); err != nil {
 		return nil, err
 	}
 	if err := s.measureAll(ctx, c.settings, workloads, known, r.record); err != nil {
@@ -112,9 +109,6 @@ func (c smokeCommand) Run(ctx context.Context) error {
 	if err := run.check(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.dir(), 0o755); err != nil {
-		return err
-	}
 	results, err := run.record(ctx, filepath.Join(c.dir(), "smoke.jsonl"), []string{dossierName})
 	if err != nil {
 		return err
@@ -132,9 +126,6 @@ const smokeChunks = 2000
 
 // Run fails if an answer is wrong or searches miss too much: the questions are asked, and passages of a few companies are searched.
 func (c searchSmokeCommand) Run(ctx context.Context) error {
-	if err := os.MkdirAll(c.dir(), 0o755); err != nil {
-		return err
-	}
 	search := searchCommand{place: c.place, Chunks: smokeChunks, Grown: smokeChunks, Connections: 4, Rounds: 1, Duration: c.Duration}
 	results, err := search.record(ctx, filepath.Join(c.dir(), "search-smoke.jsonl"))
 	if err != nil {

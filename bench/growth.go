@@ -54,9 +54,6 @@ func (c growthCommand) Run(ctx context.Context) error {
 	if err := c.settings(c.Base).check(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Output, 0o755); err != nil {
-		return err
-	}
 	path := filepath.Join(c.Output, growthFile)
 	kept, err := c.kept(path)
 	if err != nil {

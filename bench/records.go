@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -151,6 +152,9 @@ type recorder struct {
 }
 
 func newRecorder(path string) (*recorder, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
 	file, err := os.Create(path)
 	return &recorder{file: file}, err
 }

@@ -34,9 +34,6 @@ type searchCommand struct {
 
 // Run measures searches and writes search.md.
 func (c searchCommand) Run(ctx context.Context) error {
-	if err := os.MkdirAll(c.Output, 0o755); err != nil {
-		return err
-	}
 	path := filepath.Join(c.Output, searchFile)
 	results, err := c.record(ctx, path+".part")
 	if err != nil {

@@ -143,7 +143,7 @@ const txTriesMax = 4
 // txRetryPause is the mean pause before the first retry; it doubles from one to the next.
 const txRetryPause = 10 * time.Millisecond
 
-// InTx runs fn in a transaction: what it returns nil for is committed, anything else is rolled back. A serialization
+// InTx runs fn in a transaction: what it returns nil for is committed, if the viewer still may, anything else is rolled back. A serialization
 // failure or deadlock (40001, 40P01) is retried, and so is a prepared statement that a migration has outdated; a COMMIT whose
 // outcome is unknown is not. fn makes no network or blob call, and its effects outside of the transaction wait until InTx has
 // returned.

@@ -19,19 +19,20 @@ import (
 func TestViewerIsConfirmedByEachTransaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	create := func(ctx context.Context, tx *repo.Tx) error {
+		_, err := tx.CreateUser(ctx, model.CreateUserInput{Name: "n", Email: uuid.NewString() + "@x.example", Role: model.RoleMember}, nil)
+		return err
+	}
+	enqueue := func(ctx context.Context, tx *repo.Tx) error { return tx.Enqueue(ctx, model.SweepBlobs{}) }
 	changes := map[string]func(context.Context, *repo.Tx) error{
-		"recorded": func(ctx context.Context, tx *repo.Tx) error {
-			_, err := tx.CreateUser(ctx, model.CreateUserInput{Name: "n", Email: uuid.NewString() + "@x.example", Role: model.RoleMember}, nil)
-			return err
-		},
+		"recorded": create,
 		"recorded, and more": func(ctx context.Context, tx *repo.Tx) error {
-			_, err := tx.CreateUser(ctx, model.CreateUserInput{Name: "n", Email: uuid.NewString() + "@x.example", Role: model.RoleMember}, nil)
-			return errors.Join(err, tx.Enqueue(ctx, model.SweepBlobs{}))
+			return errors.Join(create(ctx, tx), enqueue(ctx, tx))
 		},
 		"nothing recorded": func(ctx context.Context, tx *repo.Tx) error {
-			return errors.Join(tx.RecordNothing(ctx), tx.Enqueue(ctx, model.SweepBlobs{}))
+			return errors.Join(tx.RecordNothing(ctx), enqueue(ctx, tx))
 		},
-		"not recorded": func(ctx context.Context, tx *repo.Tx) error { return tx.Enqueue(ctx, model.SweepBlobs{}) },
+		"not recorded": enqueue,
 	}
 	manager := viewer(w.manager)
 	for name, change := range changes {
